@@ -1,0 +1,69 @@
+"""aiotest_kit: one table of stubbed routes for aiohttp code, behind three doors.
+
+See https://docs.aiohttp.org for aiohttp itself. Names are imported when they are first used, so that a test
+run that does not need them does not pay for them.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._errors import UnmatchedRequest, UsageError
+    from ._gate import Gate
+    from ._intercept import Mock, mock
+    from ._memory import mock_session
+    from ._messages import Call, Client, Origin, Part, Request
+    from ._patterns import Exact, Mismatch, Subset
+    from ._replies import Reply
+    from ._router import Router
+    from ._routes import Hit, Miss, Route
+    from ._verify import Calls
+
+__all__ = [
+    "Call",
+    "Calls",
+    "Client",
+    "Exact",
+    "Gate",
+    "Hit",
+    "Mismatch",
+    "Miss",
+    "Mock",
+    "Origin",
+    "Part",
+    "Reply",
+    "Request",
+    "Route",
+    "Router",
+    "Subset",
+    "UnmatchedRequest",
+    "UsageError",
+    "mock",
+    "mock_session",
+]
+
+HOMES = {
+    "_errors": ("UnmatchedRequest", "UsageError"),
+    "_gate": ("Gate",),
+    "_intercept": ("Mock", "mock"),
+    "_memory": ("mock_session",),
+    "_messages": ("Call", "Client", "Origin", "Part", "Request"),
+    "_patterns": ("Exact", "Mismatch", "Subset"),
+    "_replies": ("Reply",),
+    "_router": ("Router",),
+    "_routes": ("Hit", "Miss", "Route"),
+    "_verify": ("Calls",),
+}
+
+
+def __getattr__(name: str) -> object:
+    for module, names in HOMES.items():
+        if name in names:
+            value = getattr(import_module(f".{module}", __name__), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

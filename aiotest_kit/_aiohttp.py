@@ -1,0 +1,384 @@
+"""Everything of aiohttp that is not documented, and nothing else.
+
+One function or class for each seam. Each was checked on aiohttp 3.10.11, 3.11.18, 3.12.15, 3.13.5 and
+3.14.5, and `tests/unit/test_aiohttp_seams.py` fails with "aiohttp moved ..." where a later one differs.
+Knows aiohttp's connectors and client protocol. Knows nothing of routes or of what is at the other end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import weakref
+from collections import defaultdict, deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+
+import aiohttp
+from aiohttp import client_exceptions, helpers
+from aiohttp.client_proto import ResponseHandler
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Coroutine, Sequence
+
+    from aiohttp.abc import AbstractResolver
+    from aiohttp.client_reqrep import ClientRequest
+    from aiohttp.connector import Connection
+    from aiohttp.tracing import Trace
+    from yarl import URL
+
+__all__ = [
+    "Connect",
+    "Connected",
+    "Dial",
+    "Door",
+    "MemoryConnector",
+    "MemoryTCPConnector",
+    "View",
+    "close_view",
+    "connect_through",
+    "loop_of",
+    "raise_in_client",
+    "replace_connect",
+    "view_of",
+]
+
+Connect: TypeAlias = "Callable[..., Coroutine[Any, Any, Connection]]"
+"""What `BaseConnector.connect` is: a coroutine function of connector, request, traces and timeout."""
+
+connect_through: Connect = aiohttp.BaseConnector.connect
+"""`BaseConnector.connect` as aiohttp wrote it, whatever is installed in its place now."""
+
+
+def replace_connect(function: Connect) -> Connect:
+    """Install `function` as `BaseConnector.connect`; returns what it was before."""
+    before: Connect = aiohttp.BaseConnector.connect
+    aiohttp.BaseConnector.connect = function  # type: ignore[method-assign]
+    return before
+
+NAMES_RESOLVE_TO = "192.0.2.1"
+"""The address of every stubbed host name, from the block for examples (RFC 5737)."""
+
+
+@dataclass(frozen=True)
+class Dial:
+    """What a connector asks for when it needs a new connection.
+
+    `address` is a `(host, port)` pair, with flow and scope behind it for IPv6, or the path of a unix
+    socket. `ssl` is None for a plain connection. `url` is the request's, `proxy` what it goes through.
+    """
+
+    method: str
+    url: URL
+    address: tuple[Any, ...] | str
+    ssl: ssl.SSLContext | None
+    server_hostname: str | None
+    proxy: URL | None
+    headers: Any
+
+
+class Door(Protocol):
+    """What a memory connector needs of the door that it belongs to."""
+
+    async def open(
+        self, dial: Dial, factory: Callable[[], ResponseHandler]
+    ) -> tuple[asyncio.Transport, ResponseHandler]:
+        """A new connection, its protocol told of it."""
+
+    def start_tls(self, transport: Any, protocol: ResponseHandler, dial: Dial) -> None:
+        """The tunnel of a proxy was opened: what follows is TLS."""
+
+    def checks_fingerprint(self, url: URL) -> bool:
+        """Whether a pinned certificate is to be compared with the peer's."""
+
+    def acquired(self, connected: Connected) -> None:
+        """A connection was taken for a request, new or from the pool."""
+
+
+@dataclass(frozen=True)
+class Connected:
+    """A connection taken for one request, and what the client asked of it.
+
+    `logical_call` is the same object for all that one call of a session sends: redirects, and the silent
+    second attempt of an idempotent request.
+    """
+
+    transport: Any
+    request: ClientRequest
+    timeout: aiohttp.ClientTimeout
+    logical_call: object
+
+
+class NoResolver:
+    """A resolver that knows one address and asks nobody."""
+
+    async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[dict[str, object]]:
+        return [
+            {
+                "hostname": host,
+                "host": NAMES_RESOLVE_TO,
+                "port": port,
+                "family": family,
+                "proto": 0,
+                "flags": 0,
+            }
+        ]
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+NO_RESOLVER = cast("AbstractResolver", NoResolver())
+
+
+class MemoryConnector(aiohttp.BaseConnector):
+    """A connector of which only the last step, opening a socket, is replaced.
+
+    Pool, limits, queue, traces, proxies and the wrapping of errors are aiohttp's own.
+    """
+
+    _door: Door
+
+    async def connect(
+        self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> Connection:
+        """A connection for `req`, as `BaseConnector.connect` gives it."""
+        connection = await connect_through(self, req, traces, timeout)
+        # aiohttp makes a new list of traces for each call of a session and keeps it over redirects and
+        # retries, so its identity tells the attempts of one call from two calls.
+        self._door.acquired(Connected(connection.transport, req, timeout, traces))
+        return connection
+
+    async def _dial(
+        self,
+        req: ClientRequest,
+        timeout: aiohttp.ClientTimeout,
+        dial: Dial,
+        client_error: Callable[[Any, OSError], Exception],
+    ) -> tuple[asyncio.Transport, ResponseHandler]:
+        """A connection, or the exception that aiohttp makes of what went wrong.
+
+        The clauses and their order are those of `TCPConnector._wrap_create_connection`.
+        """
+        try:
+            async with helpers.ceil_timeout(timeout.sock_connect, ceil_threshold=timeout.ceil_threshold):
+                return await self._door.open(dial, cast("Any", self._factory))
+        except client_exceptions.cert_errors as exc:
+            raise aiohttp.ClientConnectorCertificateError(req.connection_key, exc) from exc
+        except client_exceptions.ssl_errors as exc:
+            raise aiohttp.ClientConnectorSSLError(req.connection_key, exc) from exc
+        except OSError as exc:
+            if exc.errno is None and isinstance(exc, asyncio.TimeoutError):
+                raise
+            raise client_error(req.connection_key, exc) from exc
+
+
+class MemoryTCPConnector(MemoryConnector, aiohttp.TCPConnector):
+    """A `TCPConnector` whose connections a door opens. `settings` are those of `TCPConnector`."""
+
+    def __init__(self, door: Door, **settings: Any) -> None:
+        super().__init__(**{**settings, "resolver": NO_RESOLVER})
+        self._door = door
+
+    async def _resolve_host(
+        self, host: str, port: int, traces: Sequence[Trace] | None = None
+    ) -> list[Any]:
+        if traces or helpers.is_ip_address(host):
+            return await super()._resolve_host(host, port, traces=traces)
+        # Without traces nobody can tell: the task and the cache of the original cost more than the call.
+        return await self._resolver.resolve(host, port)
+
+    async def _wrap_create_connection(
+        self,
+        *args: Any,
+        addr_infos: list[Any],
+        req: ClientRequest,
+        timeout: aiohttp.ClientTimeout,
+        client_error: type[Exception] = aiohttp.ClientConnectorError,
+        **kwargs: Any,
+    ) -> tuple[asyncio.Transport, ResponseHandler]:
+        address = addr_infos[0][4]
+        dial = dial_for(req, address, kwargs.get("ssl"), kwargs.get("server_hostname"))
+        return await self._dial(req, timeout, dial, client_error)
+
+    async def _start_tls_connection(
+        self,
+        underlying_transport: asyncio.Transport,
+        req: ClientRequest,
+        timeout: aiohttp.ClientTimeout,
+        client_error: type[Exception] = aiohttp.ClientConnectorError,
+    ) -> tuple[asyncio.BaseTransport, ResponseHandler]:
+        protocol = cast("ResponseHandler", self._factory())
+        address = underlying_transport.get_extra_info("peername")
+        dial = dial_for(req, address, self._get_ssl_context(req), req.server_hostname or req.host)
+        self._door.start_tls(underlying_transport, protocol, dial)
+        protocol.connection_made(underlying_transport)
+        return underlying_transport, protocol
+
+    def _get_fingerprint(self, req: ClientRequest) -> aiohttp.Fingerprint | None:
+        return super()._get_fingerprint(req) if self._door.checks_fingerprint(req.url) else None
+
+
+class MemoryUnixConnector(MemoryConnector, aiohttp.UnixConnector):
+    """A `UnixConnector` whose connections a door opens."""
+
+    async def _create_connection(
+        self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> ResponseHandler:
+        def unix_error(key: Any, exc: OSError) -> Exception:
+            return aiohttp.UnixClientConnectorError(self.path, key, exc)
+
+        _, protocol = await self._dial(req, timeout, dial_for(req, self.path, None, None), unix_error)
+        return protocol
+
+
+def dial_for(
+    req: ClientRequest,
+    address: tuple[Any, ...] | str,
+    ssl_context: ssl.SSLContext | None,
+    server_hostname: str | None,
+) -> Dial:
+    """What `req` asks for, in words that do not depend on aiohttp's version."""
+    return Dial(
+        method=req.method,
+        url=req.url,
+        address=address,
+        ssl=ssl_context,
+        server_hostname=server_hostname,
+        proxy=req.proxy,
+        headers=req.headers,
+    )
+
+
+VIEW = "_aiotest_kit_view"
+"""Under this name a connector has its view, and the view's entry in its pool, while a mock is open."""
+
+
+class View(MemoryConnector):
+    """What `view_of` adds to a memory connector: the life of the connector that it stands for."""
+
+    _stood_for: Callable[[], Any]
+
+    @property
+    def _closed(self) -> bool:  # type: ignore[override]
+        connector = self._stood_for()
+        return connector is None or bool(connector._closed)
+
+    @_closed.setter
+    def _closed(self, value: bool) -> None:
+        connector = self._stood_for()
+        if connector is not None:
+            connector._closed = value
+
+    def _release(self, key: Any, protocol: ResponseHandler, *, should_close: bool = False) -> None:
+        super()._release(key, protocol, should_close=should_close)
+        if self._conns and not self._closed:
+            pool = self._stood_for()._conns
+            if VIEW not in pool:
+                pool[VIEW] = deque([(PooledInView(self), math.inf)])
+
+
+class TCPView(View, MemoryTCPConnector):
+    """A `MemoryTCPConnector` that stands for somebody's connector while a mock is open."""
+
+
+class UnixView(View, MemoryUnixConnector):
+    """A `MemoryUnixConnector` that stands for somebody's connector while a mock is open."""
+
+
+class PooledInView:
+    """The entry in a connector's pool that stands for all pooled connections of its view.
+
+    Closing the connector closes its pool, and so the view's; a connector dropped unclosed warns of them.
+    """
+
+    transport = None
+    closed = None
+
+    def __init__(self, view: View) -> None:
+        self._view = weakref.ref(view)
+
+    def is_connected(self) -> bool:
+        """For ever: the view looks after the age of its own pool."""
+        return True
+
+    def close(self) -> None:
+        """Close what the view has pooled."""
+        view = self._view()
+        if view is not None:
+            close_pool(view)
+
+    abort = close
+
+
+def view_of(connector: aiohttp.BaseConnector, door: Door) -> View:
+    """A memory connector with the settings, limits and life of `connector`, and a pool of its own.
+
+    What counts connections in use is shared, so that limits hold over both. The pool and the DNS cache
+    are not: what was pooled on one side must never answer on the other.
+    """
+    view: Any = vars(connector).get(VIEW)
+    if view is not None and view._door is door:
+        return cast("View", view)
+    kind = UnixView if isinstance(connector, aiohttp.UnixConnector) else TCPView
+    view = kind.__new__(kind)
+    view._stood_for = weakref.ref(connector)
+    if not isinstance(connector, (aiohttp.TCPConnector, aiohttp.UnixConnector)):
+        # A connector of somebody's own: what it shares with TCPConnector is taken from it below.
+        MemoryTCPConnector.__init__(view, door)
+    view.__dict__.update({name: value for name, value in vars(connector).items() if name not in ("_closed", VIEW)})
+    view._door = door
+    # A defaultdict of deques since 3.11, a dict before.
+    view._conns = defaultdict(deque) if isinstance(view._conns, defaultdict) else {}
+    view._cleanup_handle = None
+    view._cleanup_closed_handle = None
+    view._cleanup_closed_transports = []
+    if isinstance(view, TCPView):
+        view._resolver = NO_RESOLVER
+        view._resolver_owner = False
+        view._cached_hosts = type(view._cached_hosts)(ttl=view._cached_hosts._ttl)
+        view._throttle_dns_futures = {}
+        view._resolve_host_tasks = set()
+    vars(connector)[VIEW] = view
+    return cast("View", view)
+
+
+def close_view(view: View) -> None:
+    """Close what a view has pooled, and take back what it left with the connector it stands for."""
+    close_pool(view)
+    connector = view._stood_for()
+    if connector is not None:
+        connector._conns.pop(VIEW, None)
+        vars(connector).pop(VIEW, None)
+
+
+def close_pool(view: View) -> None:
+    """Close the connections that a view has pooled."""
+    for name in ("_cleanup_handle", "_cleanup_closed_handle"):
+        handle = getattr(view, name)
+        if handle is not None:
+            handle.cancel()
+            setattr(view, name, None)
+    for pooled in view._conns.values():
+        for protocol, _ in pooled:
+            protocol.close()
+    view._conns.clear()
+
+
+def loop_of(connector: aiohttp.BaseConnector) -> asyncio.AbstractEventLoop:
+    """The loop that a connector belongs to."""
+    return connector._loop
+
+
+def raise_in_client(protocol: ResponseHandler, exc: BaseException) -> None:
+    """Make the request that waits on `protocol`, or the reader of its response, raise `exc`.
+
+    As `ResponseHandler` does it for a read timeout.
+    """
+    # The same instance may be raised many times: without this it would grow by a traceback each time.
+    exc.__traceback__ = None
+    protocol.set_exception(exc)
+    payload = protocol._payload
+    if payload is not None:
+        helpers.set_exception(payload, exc)

@@ -1,0 +1,300 @@
+"""What a route answers with when a plain `Reply` is not all: exceptions, handlers, streams, scripts.
+
+Each has `play(exchange)`, which acts on the exchange that it is given and on nothing else. Knows nothing of
+routes, matching, sockets or sessions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, Union, runtime_checkable
+
+from aiohttp import payload, web
+from aiohttp.abc import AbstractStreamWriter
+from multidict import CIMultiDict
+
+from ._errors import UsageError, one_line
+from ._replies import Reply, as_reply, checked_delay, checked_headers, checked_text, phrase
+
+if TYPE_CHECKING:
+    from ._messages import Request
+    from ._replies import ReplyOptions
+
+__all__ = ["Answer", "Exchange", "Handler", "Raise", "Raw", "Stream", "as_answer", "redirect", "sse"]
+
+REDIRECTS = (301, 302, 303, 307, 308)
+
+
+class Exchange(Protocol):
+    """One request on a connection, and what an answer may do about it."""
+
+    request: Request
+
+    async def send(self, reply: Reply) -> None:
+        """Send a whole reply; returns when the transport has taken it."""
+
+    def start(self, reply: Reply) -> None:
+        """Send the head of a reply; its body follows by `write`, and ends with `finish`."""
+
+    async def write(self, data: bytes) -> None:
+        """Send a piece of the body, as one chunk where it is chunked; waits while the client is slow."""
+
+    def finish(self) -> None:
+        """Send what ends the body."""
+
+    def fail(self, exc: BaseException) -> None:
+        """Make the client's call raise `exc` (memory door)."""
+
+    def take_over(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """The connection as streams; what was read of the request comes first."""
+
+
+@runtime_checkable
+class Answer(Protocol):
+    """What a route may answer with, beside a `Reply`."""
+
+    async def play(self, exchange: Exchange) -> None:
+        """Answer the request of `exchange`."""
+
+
+@dataclass(frozen=True)
+class Raise:
+    """An exception, raised from the client's call (memory door).
+
+    aiohttp treats it as one that came from the network: an `OSError` of no aiohttp class reaches the
+    caller as `ClientOSError`, and after a `ServerDisconnectedError` an idempotent request is sent again.
+    """
+
+    exception: BaseException | type[BaseException]
+
+    def __post_init__(self) -> None:
+        if isinstance(self.exception, type):
+            try:
+                self.exception()
+            except TypeError as exc:
+                name = self.exception.__name__
+                raise UsageError(f"{name} cannot be made without arguments; reply with an instance of it") from exc
+
+    async def play(self, exchange: Exchange) -> None:
+        """Raise the exception in the client."""
+        exception = self.exception
+        exchange.fail(exception() if isinstance(exception, type) else exception)
+
+
+HandlerResult = Union[Reply, web.Response, dict[str, Any], list[Any], str, bytes, int]
+HandlerFunction = Callable[["Request"], Union[HandlerResult, Awaitable[HandlerResult]]]
+
+
+@dataclass(frozen=True)
+class Handler:
+    """A function, sync or async, that is given the request and returns what to reply."""
+
+    function: HandlerFunction
+
+    async def play(self, exchange: Exchange) -> None:
+        """Call the function and send what it returns, or an aiohttp `HTTPException` that it raises."""
+        try:
+            result: object = self.function(exchange.request)
+            if inspect.isawaitable(result):
+                result = await result
+        except web.HTTPException as exc:
+            result = exc
+        if result is None or isinstance(result, bool):
+            raise UsageError(f"handler {describe(self.function)} returned {result!r}; {RETURNS}")
+        if isinstance(result, web.Response):
+            await exchange.send(await reply_of(result))
+        elif isinstance(result, (Reply, dict, list, str, bytes, int)):
+            await exchange.send(as_reply(result))
+        elif isinstance(result, Answer):
+            await result.play(exchange)
+        else:
+            raise UsageError(f"handler {describe(self.function)} returned {one_line(result)}; {RETURNS}")
+
+
+RETURNS = "return a Reply, web.Response, dict, list, str, bytes or a status"
+
+Piece = Union[bytes, str, float, Answer]
+
+
+class Stream:
+    """A reply whose body is sent piece by piece.
+
+    `pieces` are an iterable that can be read again, or a generator function, sync or async, which is
+    called anew for each request (with the request, if it takes an argument). Bytes and text are sent as
+    one chunk each; a number is a pause in seconds. `head` gives the status and headers; with a
+    `Content-Length` of its own the body is not chunked.
+    """
+
+    def __init__(self, pieces: object, head: Reply) -> None:
+        if inspect.isgenerator(pieces) or inspect.isasyncgen(pieces):
+            raise UsageError(
+                f"a generator can be read only once; pass the generator function {pieces.__name__!r} itself"
+            )
+        if isinstance(pieces, (str, bytes)) or not (
+            callable(pieces) or isinstance(pieces, (Iterable, AsyncIterable))
+        ):
+            raise UsageError(
+                f"cannot stream {one_line(pieces)}; pass a list of chunks or a generator function"
+            )
+        self.pieces = pieces
+        self.head = head
+        self.takes_request = callable(pieces) and bool(inspect.signature(pieces).parameters)
+
+    def __repr__(self) -> str:
+        return f"Stream({one_line(self.pieces, 60)})"
+
+    async def play(self, exchange: Exchange) -> None:
+        """Send the head, then each piece as it comes."""
+        pieces: Any = self.pieces
+        if callable(pieces):
+            pieces = pieces(exchange.request) if self.takes_request else pieces()
+        exchange.start(self.head)
+        if isinstance(pieces, AsyncIterable):
+            async for piece in pieces:
+                await send_piece(exchange, piece)
+        else:
+            for piece in pieces:
+                await send_piece(exchange, piece)
+        exchange.finish()
+
+
+async def send_piece(exchange: Exchange, piece: object) -> None:
+    """Send one piece of a stream, or pause for it."""
+    if isinstance(piece, (bytes, bytearray, memoryview)):
+        await exchange.write(bytes(piece))
+    elif isinstance(piece, str):
+        await exchange.write(piece.encode())
+    elif isinstance(piece, (int, float)) and not isinstance(piece, bool):
+        await asyncio.sleep(checked_delay(piece))
+    else:
+        raise UsageError(f"cannot stream {one_line(piece)}; a piece is bytes, text or a pause in seconds")
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A script that has the connection to itself, as streams, from the first byte of the request."""
+
+    script: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+    async def play(self, exchange: Exchange) -> None:
+        """Run the script; the connection is closed when it returns."""
+        reader, writer = exchange.take_over()
+        try:
+            await self.script(reader, writer)
+        finally:
+            writer.close()
+
+
+def redirect(location: object, status: int, options: ReplyOptions) -> Reply:
+    """A reply that sends the client to `location`."""
+    if status not in REDIRECTS:
+        raise UsageError(f"{status!r} is not a redirect that clients follow; those are 301, 302, 303, 307, 308")
+    headers = checked_headers(options.pop("headers", ()))
+    headers["Location"] = checked_text("location", str(location))
+    return Reply(status, **{**options, "headers": headers})
+
+
+def sse(events: Iterable[object], options: ReplyOptions) -> Stream:
+    """A `text/event-stream` of events (HTML, 9.2); numbers between them are pauses in seconds."""
+    headers = checked_headers(options.pop("headers", ()))
+    headers.setdefault("Content-Type", "text/event-stream")
+    headers.setdefault("Cache-Control", "no-cache")
+    pieces = [event if isinstance(event, (int, float)) else encode_event(event) for event in events]
+    return Stream(pieces, Reply(**{"status": 200, **options, "headers": headers}))
+
+
+EVENT_FIELDS = ("comment", "event", "id", "retry", "data")
+
+
+def encode_event(event: object) -> bytes:
+    """One event of an event stream: a mapping of its fields, or its data."""
+    if not isinstance(event, Mapping):
+        event = {"data": event}
+    unknown = [name for name in event if name not in EVENT_FIELDS]
+    if unknown:
+        raise UsageError(f"unknown field {unknown[0]!r} in an event; fields are: {', '.join(EVENT_FIELDS)}")
+    lines = []
+    for name in EVENT_FIELDS:
+        if name in event:
+            value = event[name]
+            text = value if isinstance(value, str) else json.dumps(value)
+            prefix = "" if name == "comment" else name
+            lines.extend(f"{prefix}: {line}" for line in text.split("\n"))
+    return ("\n".join(lines) + "\n\n").encode()
+
+
+def as_answer(value: object, options: ReplyOptions) -> Reply | Answer:
+    """What a route answers with for the first argument of `reply`.
+
+    A status, a body (`dict` and `list` as JSON, `str` as text, `bytes`), a `Reply`, an exception, a fault
+    or a handler. Only a status goes with `options`.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Reply(value, **options)
+    if options:
+        raise UsageError(f"{', '.join(sorted(options))}: not with {one_line(value)}; they go with a status")
+    if isinstance(value, (dict, list, str, bytes)):
+        return as_reply(value)
+    if isinstance(value, Reply):
+        return value
+    if isinstance(value, BaseException) or (isinstance(value, type) and issubclass(value, BaseException)):
+        return Raise(value)
+    if isinstance(value, type):
+        raise UsageError(f"cannot reply with the class {value.__name__}; {ANSWERS}")
+    if isinstance(value, Answer):
+        return value
+    if callable(value):
+        return Handler(value)
+    raise UsageError(f"cannot reply with {one_line(value)}; {ANSWERS}")
+
+
+ANSWERS = "reply with a status, a Reply, an exception, a fault or a handler"
+
+
+async def reply_of(response: web.Response) -> Reply:
+    """The reply that an aiohttp response stands for; its headers are those that aiohttp would send."""
+    body = response.body
+    if isinstance(body, payload.Payload):
+        collected = Collected()
+        await body.write(collected)
+        body = bytes(collected.data)
+    headers = CIMultiDict(response.headers)
+    for cookie in response.cookies.values():
+        headers.add("Set-Cookie", cookie.OutputString())
+    # A response that had to send nothing has no reason of its own.
+    reason = response.reason or phrase(response.status)
+    return Reply(response.status, headers=headers, body=bytes(body or b""), reason=reason)
+
+
+class Collected(AbstractStreamWriter):
+    """A stream writer that keeps what is written."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    async def write(self, chunk: bytes | bytearray | memoryview) -> None:
+        self.data += chunk
+
+    async def write_eof(self, chunk: bytes = b"") -> None:
+        self.data += chunk
+
+    async def drain(self) -> None: ...
+
+    def enable_compression(self, *args: object, **kwargs: object) -> None: ...
+
+    def enable_chunking(self) -> None: ...
+
+    async def write_headers(self, status_line: str, headers: CIMultiDict[str]) -> None: ...
+
+
+def describe(function: object) -> str:
+    """A function's name and place, for a message."""
+    name = getattr(function, "__qualname__", None) or repr(function)
+    code = getattr(function, "__code__", None)
+    return f"{name!r} ({code.co_filename}:{code.co_firstlineno})" if code else repr(name)
+
+

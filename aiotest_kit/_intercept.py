@@ -1,0 +1,251 @@
+"""Process-wide interception: `mock`, for sessions that somebody else makes.
+
+The one thing patched is `aiohttp.BaseConnector.connect`, from the first mock that opens to the last that
+closes. A request of any session then either goes to the routers of the open mocks, over a memory connector
+that stands for the session's own, or out to the network, as the policy says.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextvars import ContextVar
+from functools import lru_cache, partial
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Literal, TypeAlias
+from weakref import WeakSet
+
+import aiohttp
+
+from ._aiohttp import close_view, connect_through, loop_of, replace_connect, view_of
+from ._errors import UsageError
+from ._forward import RealConnector
+from ._memory import MemoryDoor, cancel_tasks, end_tasks, on_loop
+from ._messages import Origin, Request
+from ._router import Router
+from ._routes import Hit, Miss
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from aiohttp.client_reqrep import ClientRequest
+    from aiohttp.connector import Connection
+    from aiohttp.tracing import Trace
+
+    from ._aiohttp import Connect, Connected, View
+    from ._peer import Finder
+
+__all__ = ["Mock", "mock"]
+
+Unmatched: TypeAlias = Literal["error", "allow", "passthrough"]
+POLICIES = ("error", "allow", "passthrough")
+
+
+class Mock:
+    """What `mock` returns: a context manager, sync and async, that gives the router."""
+
+    def __init__(self, router: Router | None, unmatched: Unmatched) -> None:
+        if unmatched not in POLICIES:
+            raise UsageError(f"unmatched={unmatched!r}: policies are {', '.join(POLICIES)}")
+        self.router = Router() if router is None else router
+        self.unmatched = unmatched
+        self.is_open = False
+
+    def __enter__(self) -> Router:
+        self.open()
+        return self.router
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+        self._raise_handler_error(exc)
+
+    async def __aenter__(self) -> Router:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+        await end_tasks(self.router.tasks)
+        self._raise_handler_error(exc)
+
+    def open(self) -> None:
+        """Begin to answer.
+
+        Raises:
+            UsageError: it is open already.
+        """
+        open_mock(self)
+
+    def close(self) -> None:
+        """End: what still answers is ended, and with the last open mock nothing is patched any more."""
+        if self.is_open:
+            close_mock(self)
+
+    @property
+    def lets_some_out(self) -> bool:
+        """Whether a request to somewhere else may go to the network at all."""
+        return self.unmatched == "passthrough" or self.router.lets_some_out
+
+    def _raise_handler_error(self, exc: BaseException | None) -> None:
+        """Let an error of a handler fail the block, with its own traceback."""
+        errors = self.router.handler_errors
+        if errors and exc is None:
+            raise errors[0].exception
+        if errors and exc is not None and hasattr(exc, "add_note"):
+            error = errors[0]
+            exc.add_note(f"a handler failed before: {error.exception!r} while answering {error.request!r}")
+
+
+def mock(router: Router | None = None, *, unmatched: Unmatched = "error") -> Mock:
+    """Answer the requests of every aiohttp session in the process, until the block ends.
+
+    Use it as `with mock() as router:` or `async with mock() as router:`; a `router` of one's own may be
+    given. Nothing leaves the machine: a request that no route answers raises `UnmatchedRequest` in the client.
+    Loopback addresses go through unless a route names them, and so does what `router.passthrough` lets out;
+    with `unmatched="passthrough"` so does all that no route asks for.
+
+    Mocks nest, and may be open at once in several tasks, threads and loops: one opened in the same context is
+    asked first, the newest first of all, and then the others.
+
+    An error that escapes from a handler is raised when the block ends.
+    """
+    return Mock(router, unmatched)
+
+
+class Asked:
+    """Several routers in turn: the first that answers does; a miss is the first one's."""
+
+    def __init__(self, routers: tuple[Router, ...]) -> None:
+        self._routers = routers
+
+    def find(self, request: Request) -> Hit | Miss:
+        """The first hit, or what was nearest in the first router."""
+        first: Miss | None = None
+        for router in self._routers:
+            outcome = router.find(request)
+            if isinstance(outcome, Hit):
+                return outcome
+            first = first or outcome
+        assert first is not None
+        return first
+
+    def find_early(self, request: Request) -> Hit | Miss | None:
+        """The first hit, unless a router before has to see the body."""
+        outcome: Hit | Miss | None = None
+        for router in self._routers:
+            outcome = router.find_early(request)
+            if not isinstance(outcome, Miss):
+                return outcome
+        return outcome
+
+
+class InterceptionDoor(MemoryDoor):
+    """The memory connections of other people's sessions, while a mock is open."""
+
+    def __init__(self) -> None:
+        super().__init__(Asked(()))
+        self.views: WeakSet[View] = WeakSet()
+
+    def finder_for(self, connected: Connected) -> Finder:
+        """The routers that are open now, where the request was made."""
+        mocks = open_mocks()
+        return mocks[0].router if len(mocks) == 1 else Asked(tuple(mock.router for mock in mocks))
+
+    def view_of(self, connector: aiohttp.BaseConnector) -> View:
+        """The memory connector that stands for a session's own."""
+        view = view_of(connector, self)
+        self.views.add(view)
+        return view
+
+    def close(self) -> None:
+        """End all connections, each on its own loop."""
+        for view in list(self.views):
+            on_loop(loop_of(view), partial(close_view, view))
+        self.hang_up()
+
+
+# The one state of the package: who is open, newest first, and through what they are reached.
+lock = threading.Lock()
+opened: tuple[Mock, ...] = ()
+door: InterceptionDoor | None = None
+replaced: Connect | None = None
+here: ContextVar[tuple[Mock, ...]] = ContextVar("aiotest_kit_mocks", default=())
+
+
+def open_mock(mock: Mock) -> None:
+    """Put a mock on top; with the first, sessions are intercepted."""
+    global opened, door, replaced
+    with lock:
+        if mock.is_open:
+            raise UsageError("this mock is open already; mock() makes another one")
+        if not opened:
+            door = InterceptionDoor()
+            replaced = replace_connect(connect)
+        mock.is_open = True
+        opened = (mock, *opened)
+    here.set((mock, *(other for other in here.get() if other.is_open)))
+
+
+def close_mock(mock: Mock) -> None:
+    """Take a mock away; with the last, nothing is patched and no connection left."""
+    global opened, door, replaced
+    with lock:
+        mock.is_open = False
+        opened = tuple(other for other in opened if other is not mock)
+        if not opened and door is not None and replaced is not None:
+            replace_connect(replaced)
+            door.close()
+            door = replaced = None
+    cancel_tasks(mock.router.tasks)
+
+
+def open_mocks() -> tuple[Mock, ...]:
+    """The open mocks, those of this context first, each time the newest first."""
+    if len(opened) == 1:
+        return opened
+    mine = tuple(mock for mock in here.get() if mock.is_open)
+    return mine + tuple(mock for mock in opened if mock not in mine)
+
+
+async def connect(
+    self: aiohttp.BaseConnector, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+) -> Connection:
+    """`BaseConnector.connect` while a mock is open."""
+    through = door
+    if through is None or isinstance(self, RealConnector) or goes_out(self, req):
+        return await (replaced or connect_through)(self, req, traces, timeout)
+    return await through.view_of(self).connect(req, traces, timeout)
+
+
+def goes_out(connector: aiohttp.BaseConnector, req: ClientRequest) -> bool:
+    """Whether a request is let out to the network."""
+    url = req.url
+    mocks = open_mocks()
+    local = is_loopback(url.raw_host or "") and not isinstance(connector, aiohttp.UnixConnector)
+    if not local and not any(mock.lets_some_out for mock in mocks):
+        return False
+    fields = tuple((name.encode(), value.encode()) for name, value in req.headers.items())
+    request = Request(req.method, Origin.of(url), url.raw_path_qs, raw_headers=fields)
+    for mock in mocks:
+        if mock.router.names(request) if local else mock.router.claims(request):
+            return False
+        if mock.router.lets_out(request):
+            return True
+    return local or mocks[0].unmatched == "passthrough"
+
+
+@lru_cache(maxsize=1024)
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine (RFC 6761, 6.3; RFC 1122, 3.2.1.3; RFC 4291, 2.5.3).
+
+    The unspecified addresses are counted too: connecting to one reaches this machine.
+    """
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified

@@ -1,0 +1,415 @@
+"""The far end of one connection: bytes in, the router asked, bytes out, the call recorded.
+
+One `asyncio.Protocol`, the same over memory and over sockets. A plain reply is sent from within
+`data_received`; what takes time (handlers, streams, delays, scripts) runs in a task of its own, one at a
+time, and ends with the connection. Knows the wire and the router. Knows nothing of how the transport was made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Protocol
+
+from ._answers import Raw
+from ._attempts import Attempt
+from ._errors import UnmatchedRequest, UsageError
+from ._messages import Call
+from ._replies import Reply, with_body
+from ._routes import HandlerError, Hit, Miss, Route, Step
+from ._wire import (
+    BAD_REQUEST,
+    CONNECT_ESTABLISHED,
+    CONTINUE,
+    BadRequest,
+    Framing,
+    RequestReader,
+    chunk,
+    closes,
+    expects_continue,
+    framing_of,
+    head,
+    last_chunk,
+    render,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ._attempts import Attempts
+    from ._messages import Client, Origin, Request
+
+__all__ = ["Finder", "Peer"]
+
+PIECE = 64 * 1024
+"""Bytes of a long body that are written before the client is waited for."""
+
+MOST_QUEUED = 32
+"""Pipelined requests that are read ahead of the one being answered."""
+
+
+class Finder(Protocol):
+    """What looks a request up: a router, or several in turn."""
+
+    def find(self, request: Request) -> Hit | Miss:
+        """The route that answers `request`, or what is nearest."""
+
+    def find_early(self, request: Request) -> Hit | Miss | None:
+        """The route that answers a request of which only the head has come; None if the body is needed."""
+
+
+class ClientGone(Exception):
+    """The client closed the connection while it was being answered."""
+
+
+class Peer(asyncio.Protocol):
+    """One connection, from the first byte to the last.
+
+    `finder` decides; `origin` is what requests are for that do not say. `fail` makes the client's call
+    raise an exception; None where the client is out of reach.
+    """
+
+    def __init__(
+        self,
+        finder: Finder,
+        origin: Origin,
+        loop: asyncio.AbstractEventLoop,
+        fail: Callable[[BaseException], None] | None = None,
+    ) -> None:
+        self.loop = loop
+        self.fail = fail
+        self.transport: asyncio.Transport
+        self._finder = finder
+        self._client: Client | None = None
+        self._attempts: Attempts | None = None
+        self._token: object = None
+        self._reader = RequestReader(origin)
+        self._seen: list[bytes] = []
+        self._head_seen = False
+        self._queue: deque[Request] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._ends_with_connection = True
+        self._drained: asyncio.Future[None] | None = None
+        self._lost = False
+        self._half_closed = False
+
+    def expect(self, finder: Finder, client: Client, attempts: Attempts, token: object) -> None:
+        """Say who asks the next request: what it asked of the connection, and which call it belongs to."""
+        self._finder = finder
+        self._client = client
+        self._attempts = attempts
+        self._token = token
+
+    # What the transport calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start reading."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Answer the requests that `data` completes."""
+        self._seen.append(data)
+        try:
+            requests = self._reader.feed(data)
+        except BadRequest:
+            self.transport.write(BAD_REQUEST)
+            self.transport.close()
+            return
+        for request in requests:
+            self._head_seen = False
+            if self._task is None:
+                self._serve(request)
+            else:
+                self._queue.append(request)
+                if len(self._queue) >= MOST_QUEUED:
+                    self.transport.pause_reading()
+        if requests:
+            self._seen = []
+        unfinished = self._reader.unfinished
+        if unfinished is not None and not self._head_seen and self._task is None:
+            self._head_seen = True
+            self._serve_head(unfinished)
+
+    def eof_received(self) -> bool:
+        """The client sends no more; what it asked is still answered."""
+        self._half_closed = True
+        return self._task is not None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End what is being answered; a script learns of it from its reader."""
+        self._lost = True
+        self._queue.clear()
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_exception(ClientGone())
+        if self._task is not None and self._ends_with_connection:
+            self._task.cancel()
+
+    def pause_writing(self) -> None:
+        """The client takes no more for now."""
+        self._drained = self.loop.create_future()
+
+    def resume_writing(self) -> None:
+        """The client takes more again."""
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+        self._drained = None
+
+    async def drained(self) -> None:
+        """Return when the client can take more.
+
+        Raises:
+            ClientGone: it never will.
+        """
+        if self._lost:
+            raise ClientGone
+        if self._drained is not None:
+            await self._drained
+
+    # One request after the other.
+
+    def _serve(self, request: Request) -> None:
+        if self._reader.upgrade is not None and request.method == "CONNECT":
+            self._serve_connect(request)
+            return
+        attempts = self._attempts
+        resumed = attempts.resume(self._token, request) if attempts else None
+        if resumed is not None:
+            self._answer(resumed.call, resumed.next_step())
+            return
+        outcome = self._finder.find(request)
+        if isinstance(outcome, Hit):
+            self._answer_hit(request, outcome.route)
+        else:
+            self._refuse(outcome)
+
+    def _serve_head(self, request: Request) -> None:
+        """Answer a request whose body is still to come, where its route does so; else ask for the body."""
+        hit = self._finder.find_early(request)
+        if isinstance(hit, Hit):
+            self._answer_hit(request, hit.route)
+        elif expects_continue(request):
+            self.transport.write(CONTINUE)
+
+    def _serve_connect(self, request: Request) -> None:
+        """Open a tunnel as a proxy does, unless a route answers the CONNECT (RFC 9110, 9.3.6)."""
+        outcome = self._finder.find(request)
+        if isinstance(outcome, Hit):
+            self._answer_hit(request, outcome.route)
+            return
+        tunnelled = self._reader.upgrade or b""
+        self._reader = RequestReader(request.origin)
+        self.transport.write(CONNECT_ESTABLISHED)
+        if tunnelled:
+            self.data_received(tunnelled)
+
+    def _answer_hit(self, request: Request, route: Route) -> None:
+        call: Call[Reply, Route] = Call(request, route, self.loop.time(), self._client)
+        step = route.take()
+        route.record(call)
+        self._answer(call, step)
+
+    def _answer(self, call: Call[Reply, Route], step: Step) -> None:
+        reply = step.answer
+        route = call.route
+        assert route is not None
+        if type(reply) is Reply and step.is_plain and route.gate is None:
+            self._send_now(call, step, reply)
+        else:
+            exchange = PlayedExchange(self, call)
+            self._ends_with_connection = not isinstance(reply, Raw)
+            if not self._ends_with_connection:
+                exchange.streams = self._open_streams()
+            self._task = self.loop.create_task(self._play(exchange, step, route))
+            route.track(self._task)
+
+    def _send_now(self, call: Call[Reply, Route], step: Step, reply: Reply) -> None:
+        request = call.request
+        if request.version == "1.1" and request.keep_alive and request.method != "HEAD":
+            rendered = step.rendered
+            if rendered is None:
+                rendered = step.rendered = render(reply, request), closes(reply, request)
+            data, last = rendered
+        else:
+            data, last = render(reply, request), closes(reply, request)
+        self.transport.write(data)
+        call.reply = reply
+        call.elapsed = self.loop.time() - call.started
+        if last or self._reader.upgrade is not None:
+            self.transport.close()
+
+    def _refuse(self, miss: Miss) -> None:
+        text = miss.explain()
+        call: Call[Reply, Route] = Call(miss.request, None, self.loop.time(), self._client)
+        call.exception = error = UnmatchedRequest(text)
+        miss.record(call)
+        if self.fail is not None:
+            self.fail(error)
+        else:
+            call.reply = Reply(501, text=text)
+            self.transport.write(render(call.reply, miss.request))
+        call.elapsed = self.loop.time() - call.started
+
+    async def _play(self, exchange: PlayedExchange, step: Step, route: Route) -> None:
+        """Give one answer that takes time; then go on with the next request."""
+        try:
+            await exchange.play(step, route)
+        except ClientGone:
+            pass
+        except (KeyboardInterrupt, SystemExit, asyncio.CancelledError):
+            self.transport.abort()
+            raise
+        except BaseException as exc:  # pytest's outcomes are no Exceptions
+            exchange.handler_failed(exc, route)
+        finally:
+            exchange.ended(self._attempts, self._token, step)
+            self._task = None
+        if self._lost or self.transport.is_closing():
+            return
+        if self._half_closed or self._reader.upgrade is not None:
+            self.transport.close()
+        elif self._queue:
+            self.transport.resume_reading()
+            while self._queue and self._task is None:
+                self._serve(self._queue.popleft())
+
+    def _open_streams(self) -> tuple[asyncio.StreamReader, ScriptWriter]:
+        """Hand the connection over to streams, which first read what was seen of the request."""
+        reader = asyncio.StreamReader(loop=self.loop)
+        protocol = ScriptStreams(self, reader)
+        self.transport.set_protocol(protocol)
+        protocol.connection_made(self.transport)
+        for data in self._seen:
+            reader.feed_data(data)
+        return reader, ScriptWriter(self.transport, protocol, reader, self.loop)
+
+
+class ScriptStreams(asyncio.StreamReaderProtocol):
+    """The connection of a script; the peer still hears of its end."""
+
+    def __init__(self, peer: Peer, reader: asyncio.StreamReader) -> None:
+        super().__init__(reader, loop=peer.loop)
+        self._peer = peer
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell both."""
+        super().connection_lost(exc)
+        self._peer.connection_lost(exc)
+
+
+class ScriptWriter(asyncio.StreamWriter):
+    """The writer of a script, which notices whether the head of a reply was sent."""
+
+    _tail = b""
+    head_sent = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Write, as `StreamWriter` does."""
+        if not self.head_sent:
+            self._tail = self._tail[-3:] + bytes(data)
+            self.head_sent = b"\r\n\r\n" in self._tail
+        super().write(data)
+
+
+class PlayedExchange:
+    """The exchange that an answer is played on; see `_answers.Exchange`."""
+
+    def __init__(self, peer: Peer, call: Call[Reply, Route]) -> None:
+        self.request = call.request
+        self.streams: tuple[asyncio.StreamReader, ScriptWriter] | None = None
+        self._peer = peer
+        self._call = call
+        self._head: Reply | None = None
+        self._framing = Framing.NONE
+        self._body: list[bytes] = []
+        self._complete = False
+
+    async def play(self, step: Step, route: Route) -> None:
+        """Wait as the route says, then give the answer."""
+        await step.wait(route)
+        if isinstance(step.answer, Reply):
+            await self.send(step.answer)
+        else:
+            await step.answer.play(self)
+
+    async def send(self, reply: Reply) -> None:
+        """Send a whole reply."""
+        if reply.delay:
+            await asyncio.sleep(reply.delay)
+        peer = self._peer
+        self._head = reply
+        data = memoryview(render(reply, self.request))
+        for position in range(0, len(data), PIECE):
+            await peer.drained()
+            peer.transport.write(data[position : position + PIECE])
+        self._done(reply, closes(reply, self.request))
+
+    def start(self, reply: Reply) -> None:
+        """Send the head of a reply."""
+        self._head = reply
+        self._framing, fields = framing_of(reply, self.request, None)
+        self._peer.transport.write(head(reply, self.request, fields))
+
+    async def write(self, data: bytes) -> None:
+        """Send a piece of the body."""
+        peer = self._peer
+        if data and self._framing is not Framing.NONE:
+            self._body.append(data)
+            for position in range(0, len(data), PIECE):
+                piece = data[position : position + PIECE] if len(data) > PIECE else data
+                peer.transport.write(chunk(piece) if self._framing is Framing.CHUNKED else piece)
+                await peer.drained()
+
+    def finish(self) -> None:
+        """Send what ends the body."""
+        reply = self._sent()
+        assert reply is not None
+        if self._framing is Framing.CHUNKED:
+            self._peer.transport.write(last_chunk(reply.trailers))
+        self._done(reply, self._framing is Framing.CLOSE or closes(reply, self.request))
+
+    def fail(self, exc: BaseException) -> None:
+        """Make the client's call raise `exc`."""
+        if self._peer.fail is None:
+            raise UsageError(f"{type(exc).__name__} cannot be raised in a client that is out of reach; reply with a fault")
+        self._call.exception = exc
+        self._peer.fail(exc)
+
+    def take_over(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """The connection as streams."""
+        assert self.streams is not None
+        return self.streams
+
+    def handler_failed(self, exc: BaseException, route: Route) -> None:
+        """Keep an error of the user's code for the test, and tell the client as a server would."""
+        peer = self._peer
+        if self.streams is not None and peer.transport.is_closing() and isinstance(exc, (OSError, EOFError)):
+            # The client closed the connection that the script was reading or writing.
+            return
+        route.failed(HandlerError(exc, self.request, route))
+        if self._head is None and self.streams is None:
+            reply = Reply(500, text=f"{type(exc).__name__} in the answer of route {route.pattern.describe()}")
+            peer.transport.write(render(reply, self.request))
+            self._done(reply, last=closes(reply, self.request))
+        else:
+            peer.transport.abort()
+
+    def ended(self, attempts: Attempts | None, token: object, step: Step) -> None:
+        """Complete the record; a call whose client got no reply may be tried again."""
+        call = self._call
+        call.elapsed = self._peer.loop.time() - call.started
+        if call.reply is None:
+            call.reply = self._sent()
+        replied = self.streams[1].head_sent if self.streams is not None else self._head is not None
+        if attempts is not None and not replied:
+            attempts.dropped(token, Attempt(call, step))
+
+    def _sent(self) -> Reply | None:
+        """The reply as far as it was sent."""
+        reply = self._head
+        return reply and with_body(reply, b"".join(self._body)) if self._body else reply
+
+    def _done(self, reply: Reply, last: bool) -> None:
+        self._call.reply = reply
+        if last:
+            self._peer.transport.close()

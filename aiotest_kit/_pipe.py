@@ -1,0 +1,333 @@
+"""A connection without a socket: two transports that hand bytes to each other, as TCP would.
+
+`connected` makes the pair. Nothing arrives within the call that sends it; what is sent in one turn of the loop
+arrives as one piece; a reader that pauses stops the writer; closing, half-closing and resetting look, at the
+other end, as they do on a socket (RFC 9293, 3.6). Knows asyncio. Knows nothing of HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from asyncio import transports
+from collections import deque
+from itertools import cycle
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["MemoryTransport", "connected"]
+
+WIRE = 256 * 1024
+"""Bytes that are on their way without the sender having to wait, as in a socket's buffers."""
+
+PIECE = 256 * 1024
+"""The most that a protocol is given at once, as from a socket."""
+
+
+class MemorySocket:
+    """What `get_extra_info("socket")` gives: the addresses and options of a connection, and no more."""
+
+    type = socket.SOCK_STREAM
+    proto = 0
+
+    def __init__(self, name: Any, peer: Any) -> None:
+        self._name = name
+        self._peer = peer
+        self._options: dict[tuple[int, int], object] = {}
+        if isinstance(peer, tuple) and isinstance(name, tuple):
+            self.family = socket.AF_INET6 if len(peer) == 4 else socket.AF_INET
+            self.proto = socket.IPPROTO_TCP
+        else:
+            self.family = socket.AF_UNIX
+
+    def getsockname(self) -> Any:
+        """This end's address."""
+        return self._name
+
+    def getpeername(self) -> Any:
+        """The other end's address."""
+        return self._peer
+
+    def fileno(self) -> int:
+        """-1: there is no descriptor."""
+        return -1
+
+    def setsockopt(self, level: int, option: int, value: object) -> None:
+        """Keep an option; none has an effect."""
+        self._options[level, option] = value
+
+    def getsockopt(self, level: int, option: int) -> object:
+        """An option that was set, else 0."""
+        return self._options.get((level, option), 0)
+
+
+# The mixin is what `loop.sendfile` asks of a transport before it falls back to reading and writing.
+class MemoryTransport(transports._FlowControlMixin, asyncio.Transport):
+    """One end of a connection in memory."""
+
+    _sendfile_compatible = getattr(asyncio.constants, "_SendfileMode").FALLBACK
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, protocol: asyncio.BaseProtocol, extra: dict[str, Any]
+    ) -> None:
+        super().__init__(extra, loop)
+        self.loop = loop
+        self._protocol: Any = protocol
+        self.other: MemoryTransport
+        self.server: asyncio.BaseProtocol
+        # What has arrived and was not taken yet, in order, and how far the first piece was taken.
+        self._inbox: deque[bytes] = deque()
+        self._inbox_size = 0
+        self._taken = 0
+        self._fin = False
+        self._reset: OSError | None = None
+        self._scheduled = False
+        self._reading_paused = False
+        self._closing = False
+        self._eof_written = False
+        self._lost = False
+        self._gone = False
+
+    def __repr__(self) -> str:
+        state = "closed" if self._lost else "closing" if self._closing else "open"
+        return f"<MemoryTransport {state} to {self.get_extra_info('peername')}>"
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """What asyncio's own transports tell: `peername`, `sockname`, `socket`, and of TLS what is implied."""
+        if name == "socket":
+            known = self._extra
+            if name not in known:
+                known[name] = MemorySocket(known["sockname"], known["peername"])
+        return self._extra.get(name, default)
+
+    def secured(self, extra: dict[str, Any]) -> None:
+        """What follows is TLS, of which `extra` tells."""
+        self._extra.update(extra)
+
+    # Reading.
+
+    def is_reading(self) -> bool:
+        """Whether data is handed to the protocol as it comes."""
+        return not self._reading_paused and not self._closing
+
+    def pause_reading(self) -> None:
+        """Leave what comes where it is; a writer at the other end has to wait before long."""
+        self._reading_paused = True
+
+    def resume_reading(self) -> None:
+        """Hand on what has come."""
+        if self._reading_paused and not self._closing:
+            self._reading_paused = False
+            self._schedule()
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Hand what comes from now on to another protocol."""
+        self._protocol = protocol
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        """The protocol that is handed what comes."""
+        return self._protocol  # type: ignore[no-any-return]
+
+    # Writing.
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send bytes; they arrive in a later turn of the loop."""
+        if type(data) is not bytes:
+            if not isinstance(data, (bytes, bytearray, memoryview)):
+                raise TypeError(f"data argument must be a bytes-like object, not {type(data).__name__!r}")
+            data = bytes(data)
+        if self._eof_written:
+            raise RuntimeError("Cannot call write() after write_eof()")
+        if not data or self._closing:
+            return
+        other = self.other
+        if other._gone:
+            # As a socket: the other end answers with RST, and the next read or write finds it.
+            self._be_reset()
+            return
+        other._inbox.append(data)
+        other._inbox_size += len(data)
+        if not other._scheduled:
+            other._schedule()
+        if other._inbox_size > WIRE:
+            self._maybe_pause_protocol()
+
+    def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
+        """Send several pieces as one."""
+        self.write(b"".join(list_of_data))
+
+    def write_eof(self) -> None:
+        """Send no more, and go on reading."""
+        if not self._eof_written and not self._closing:
+            self._eof_written = True
+            self.other._fin = True
+            self.other._schedule()
+
+    def can_write_eof(self) -> bool:
+        """True, as for TCP."""
+        return True
+
+    def get_write_buffer_size(self) -> int:
+        """The bytes sent that are still waiting for room on the wire."""
+        return max(0, self.other._inbox_size - WIRE)
+
+    # Ending.
+
+    def is_closing(self) -> bool:
+        """Whether the end has begun."""
+        return self._closing
+
+    def close(self) -> None:
+        """Send what was written, then end."""
+        if not self._closing:
+            self._closing = True
+            if not self.get_write_buffer_size():
+                self._loop.call_soon(self._lose, None)
+
+    def abort(self) -> None:
+        """End now; what still waited for room on the wire is lost."""
+        self._force_close(None)
+
+    def reset(self) -> None:
+        """End with RST: after what has arrived, the other end finds its connection reset."""
+        if not self._lost:
+            self.other._be_reset()
+            self._force_close(None)
+
+    def _force_close(self, exc: BaseException | None) -> None:
+        if self._lost or (self._closing and exc is None and not self.get_write_buffer_size()):
+            return
+        other = self.other
+        while other._inbox_size > WIRE and len(other._inbox) > 1:
+            other._inbox_size -= len(other._inbox.pop())
+        first = not self._closing
+        self._closing = True
+        if first or self.get_write_buffer_size():
+            self._loop.call_soon(self._lose, exc)
+
+    def _be_reset(self) -> None:
+        if self._reset is None:
+            self._reset = ConnectionResetError(104, "Connection reset by peer")
+            self._schedule()
+
+    def _lose(self, exc: BaseException | None) -> None:
+        if self._lost:
+            return
+        self._lost = True
+        unread = bool(self._inbox)
+        self._inbox.clear()
+        self._inbox_size = 0
+        try:
+            self._protocol.connection_lost(exc)
+        finally:
+            # Only now does the other end learn of it. A socket closed with bytes unread sends RST, not FIN.
+            self._gone = True
+            if unread:
+                self.other._be_reset()
+            elif not self._eof_written:
+                self.other._fin = True
+                self.other._schedule()
+
+    # Arriving.
+
+    def _schedule(self) -> None:
+        if not self._scheduled and not self._reading_paused and not self._closing:
+            self._scheduled = True
+            self._loop.call_soon(self._arrive)
+
+    def _arrive(self) -> None:
+        """Hand the protocol one piece, or what ends the connection."""
+        self._scheduled = False
+        if self._reading_paused or self._closing:
+            return
+        if self._inbox:
+            piece = self._take()
+            try:
+                self._protocol.data_received(piece)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as exc:
+                self._fatal_error(exc, "Fatal error: protocol.data_received() call failed.")
+            self.other._taken_from()
+            if self._inbox or self._fin or self._reset:
+                self._schedule()
+        elif self._reset is not None:
+            self._force_close(self._reset)
+        elif self._fin:
+            self._fin = False
+            self._end_of_file()
+
+    def _take(self) -> bytes:
+        """The next piece: what has arrived, up to the most that fits."""
+        inbox = self._inbox
+        if self._inbox_size <= PIECE and not self._taken:
+            piece = inbox[0] if len(inbox) == 1 else b"".join(inbox)
+            inbox.clear()
+        else:
+            parts: list[bytes] = []
+            room = PIECE
+            while inbox and room:
+                part = inbox[0][self._taken : self._taken + room]
+                parts.append(part)
+                room -= len(part)
+                self._taken += len(part)
+                if self._taken == len(inbox[0]):
+                    inbox.popleft()
+                    self._taken = 0
+            piece = b"".join(parts)
+        self._inbox_size -= len(piece)
+        return piece
+
+    def _taken_from(self) -> None:
+        """The other end took something: there may be room on the wire again."""
+        if self._protocol_paused:
+            self._maybe_resume_protocol()
+        if self._closing and not self._lost and not self.get_write_buffer_size():
+            self._loop.call_soon(self._lose, None)
+
+    def _end_of_file(self) -> None:
+        keep_open = False
+        try:
+            keep_open = bool(self._protocol.eof_received())
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as exc:
+            self._fatal_error(exc, "Fatal error: protocol.eof_received() call failed.")
+        if not keep_open:
+            self.close()
+
+    def _fatal_error(self, exc: BaseException, message: str) -> None:
+        context = {"message": message, "exception": exc, "transport": self, "protocol": self._protocol}
+        self._loop.call_exception_handler(context)
+        self._force_close(exc)
+
+
+def connected(
+    loop: asyncio.AbstractEventLoop,
+    client: asyncio.BaseProtocol,
+    server: asyncio.BaseProtocol,
+    *,
+    address: Any,
+    client_extra: dict[str, Any] | None = None,
+) -> MemoryTransport:
+    """A new connection between two protocols, both told of it; returns the client's end.
+
+    `address` is the server's, as the client connected to it: `(host, port)`, or the path of a unix socket.
+    """
+    if isinstance(address, tuple):
+        local: Any = ("::1", next(ports), 0, 0) if len(address) == 4 else ("127.0.0.1", next(ports))
+    else:
+        local = ""
+    near = MemoryTransport(loop, client, {"peername": address, "sockname": local, **(client_extra or {})})
+    far = MemoryTransport(loop, server, {"peername": local, "sockname": address})
+    near.other, far.other = far, near
+    near.server = server
+    server.connection_made(far)
+    client.connection_made(near)
+    return near
+
+
+# Ephemeral ports (RFC 6335, 6), so that connections can be told apart.
+ports = cycle(range(49152, 65536))

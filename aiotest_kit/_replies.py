@@ -1,0 +1,283 @@
+"""What is sent back: `Reply`, a status with headers and a body, and how each is encoded and checked.
+
+A value. Knows HTTP's vocabulary. Knows nothing of connections, of routes, or of answers that take time.
+"""
+
+from __future__ import annotations
+
+import json as jsonlib
+import math
+import zlib
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from http import HTTPStatus
+from http.cookies import CookieError, Morsel, SimpleCookie
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypedDict
+from urllib.parse import urlencode
+
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from ._errors import UsageError, one_line
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+__all__ = ["Reply", "ReplyOptions", "as_reply", "checked_delay", "checked_headers", "checked_text", "phrase", "with_body"]
+
+
+AT_ONCE = 256 * 1024
+"""Bytes of a body up to which a reply is written at once; a longer one goes out as the client takes it."""
+
+
+class ReplyOptions(TypedDict, total=False):
+    """The keywords of a reply; see `Reply`."""
+
+    json: object
+    text: str
+    html: str
+    body: bytes | str
+    form: Mapping[str, object] | Iterable[tuple[str, object]]
+    headers: Mapping[str, str | list[str]] | Iterable[tuple[str, str]]
+    cookies: Mapping[str, str | Morsel[str]]
+    reason: str
+    content_type: str
+    compress: str
+    delay: float
+    trailers: Mapping[str, str]
+
+
+class Reply:
+    """A status, headers and a body, as they will be sent. Read-only.
+
+    Give the body as at most one of `json`, `text`, `html`, `body` or `form`; each but `body` sets
+    `Content-Type`, which `content_type` or a header overrides. `headers` may repeat a name by a list of
+    values. `cookies` become `Set-Cookie` fields with `Path=/`. `reason` is by default the registered
+    phrase. `compress` is `gzip`, `deflate`, `br` or `zstd`. `delay` is in seconds, before the first byte.
+    `trailers` make the body chunked and follow it (RFC 9110, 6.5).
+
+    Beside these, only the framing that the body needs is sent: no `Date`, no `Server`.
+
+    Raises:
+        UsageError: a keyword is unknown, two contradict each other, or a value cannot be sent.
+    """
+
+    __slots__ = ("body", "delay", "headers", "reason", "status", "trailers")
+
+    status: int
+    reason: str
+    headers: CIMultiDictProxy[str]
+    body: bytes
+    delay: float
+    trailers: CIMultiDictProxy[str] | None
+
+    def __init__(self, status: int = 200, **options: Unpack[ReplyOptions]) -> None:
+        check_options(options)
+        fix = super().__setattr__
+        fix("status", checked_status(status))
+        fix("reason", checked_text("reason", options.get("reason", phrase(status))))
+        body, content_type = encode_body(options)
+        if body and status in (204, 304):
+            raise UsageError(f"a reply with status {status} has no body (RFC 9110, 6.4.1); got {one_line(body)}")
+        headers = checked_headers(options.get("headers", ()))
+        content_type = options.get("content_type", content_type)
+        if content_type is not None and ("content_type" in options or "Content-Type" not in headers):
+            headers["Content-Type"] = checked_text("content_type", content_type)
+        for name, value in options.get("cookies", {}).items():
+            headers.add("Set-Cookie", cookie_field(name, value))
+        if "compress" in options:
+            body = compress(options["compress"], body)
+            headers.setdefault("Content-Encoding", options["compress"])
+        fix("headers", CIMultiDictProxy(headers))
+        fix("body", body)
+        fix("delay", checked_delay(options.get("delay", 0)))
+        trailers = options.get("trailers")
+        fix("trailers", CIMultiDictProxy(checked_headers(trailers)) if trailers else None)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a Reply is read-only; make another one instead of setting {name!r}")
+
+    def __repr__(self) -> str:
+        body = f", body={one_line(self.body, 60)}" if self.body else ""
+        return f"Reply({self.status}{body})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Reply):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
+
+    def __hash__(self) -> int:
+        return hash((self.status, self.reason, self.body))
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is sent at once, in one piece."""
+        return not self.delay and len(self.body) <= AT_ONCE
+
+    def text(self) -> str:
+        """The body as UTF-8 text."""
+        return self.body.decode()
+
+    def json(self) -> Any:
+        """The body parsed as JSON.
+
+        Raises:
+            ValueError: it is not JSON.
+        """
+        return jsonlib.loads(self.body)
+
+
+def as_reply(value: Reply | dict[str, Any] | list[Any] | str | bytes | int) -> Reply:
+    """The reply that a plain value stands for."""
+    if isinstance(value, Reply):
+        return value
+    if isinstance(value, int):
+        return Reply(value)
+    if isinstance(value, str):
+        return Reply(text=value)
+    if isinstance(value, bytes):
+        return Reply(body=value)
+    return Reply(json=value)
+
+
+def phrase(status: int) -> str:
+    """The registered reason phrase of a status, empty for one that has none."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+def with_body(reply: Reply, body: bytes) -> Reply:
+    """A reply that is another one but for its body."""
+    copy = Reply.__new__(Reply)
+    for name in Reply.__slots__:
+        object.__setattr__(copy, name, body if name == "body" else getattr(reply, name))
+    return copy
+
+
+BODY_OPTIONS = ("json", "text", "html", "body", "form")
+
+
+def check_options(options: Mapping[str, object]) -> None:
+    """Refuse unknown and contradicting keywords of a reply."""
+    known = ReplyOptions.__optional_keys__
+    for name in options:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise UsageError(
+                f"unknown option {name!r} for a reply; options are: {', '.join(sorted(known))}{hint}"
+            )
+    bodies = [name for name in BODY_OPTIONS if name in options]
+    if len(bodies) > 1:
+        raise UsageError(f"a reply has one body; got {' and '.join(f'{name}=' for name in bodies)}")
+
+
+def encode_body(options: Mapping[str, Any]) -> tuple[bytes, str | None]:
+    """The bytes of a body and the content type that goes with it."""
+    if "json" in options:
+        try:
+            return jsonlib.dumps(options["json"]).encode(), "application/json"
+        except (TypeError, ValueError) as exc:
+            raise UsageError(f"json= cannot be encoded: {exc}") from exc
+    if "text" in options:
+        return checked_str("text", options["text"]).encode(), "text/plain; charset=utf-8"
+    if "html" in options:
+        return checked_str("html", options["html"]).encode(), "text/html; charset=utf-8"
+    if "form" in options:
+        form = options["form"]
+        pairs = form.items() if isinstance(form, Mapping) else form
+        return urlencode(list(pairs), doseq=True).encode(), "application/x-www-form-urlencoded"
+    body = options.get("body", b"")
+    if isinstance(body, str):
+        return body.encode(), None
+    if isinstance(body, (bytes, bytearray, memoryview)):
+        return bytes(body), None
+    raise UsageError(f"body= is bytes or text; got {one_line(body)} (json= encodes objects)")
+
+
+def checked_str(name: str, value: object) -> str:
+    """`value` if it is text."""
+    if isinstance(value, str):
+        return value
+    raise UsageError(f"{name}= is text; got {one_line(value)} (json= encodes objects, body= sends bytes)")
+
+
+def checked_status(status: object) -> int:
+    """`status` if a final response can have it (RFC 9110, 15)."""
+    if isinstance(status, int) and not isinstance(status, bool) and 200 <= status <= 599:
+        return int(status)
+    raise UsageError(f"status {status!r} is not one of 200 to 599; route.raw(...) can send anything")
+
+
+def checked_text(name: str, value: object) -> str:
+    """`value` if it can stand in a line of a response's head."""
+    text = checked_str(name, value)
+    if "\r" in text or "\n" in text or "\0" in text:
+        raise UsageError(f"{name} {text!r} has a line end in it; route.raw(...) can send anything")
+    return text
+
+
+def checked_headers(given: object) -> CIMultiDict[str]:
+    """Header fields from a mapping or pairs; a list of values repeats the name."""
+    headers: CIMultiDict[str] = CIMultiDict()
+    try:
+        pairs = list(given.items() if isinstance(given, Mapping) else given)  # type: ignore[call-overload]
+        for name, values in pairs:
+            if not name or any(char in name for char in " :\r\n\0"):
+                raise UsageError(f"{name!r} is not a header name; route.raw(...) can send anything")
+            for value in values if isinstance(values, (list, tuple)) else [values]:
+                headers.add(name, checked_text(f"header {name}", str(value) if type(value) is int else value))
+    except (TypeError, ValueError) as exc:
+        raise UsageError(f"headers are a mapping or pairs of text; got {one_line(given)}") from exc
+    return headers
+
+
+def checked_delay(delay: object) -> float:
+    """`delay` if it is a time in seconds."""
+    if isinstance(delay, (int, float)) and not isinstance(delay, bool) and 0 <= delay < math.inf:
+        return float(delay)
+    raise UsageError(f"a delay is in seconds, 0 or more; got {delay!r}")
+
+
+def cookie_field(name: str, value: object) -> str:
+    """The value of a `Set-Cookie` field (RFC 6265, 4.1)."""
+    if isinstance(value, Morsel):
+        return value.OutputString()
+    jar: SimpleCookie = SimpleCookie()
+    try:
+        jar[name] = checked_text(f"cookie {name}", value)
+    except CookieError as exc:
+        raise UsageError(f"{name!r} is not a cookie name") from exc
+    jar[name]["path"] = "/"
+    return jar[name].OutputString()
+
+
+def compress(coding: object, body: bytes) -> bytes:
+    """`body` in a content coding (RFC 9110, 8.4.1)."""
+    if coding == "gzip":
+        return zlib_compressed(body, 16 + zlib.MAX_WBITS)
+    if coding == "deflate":
+        return zlib_compressed(body, zlib.MAX_WBITS)
+    if coding == "br":
+        return bytes(coding_module("brotli", "brotlicffi", extra="br").compress(body))
+    if coding == "zstd":
+        return bytes(coding_module("compression.zstd", "backports.zstd", extra="zstd").compress(body))
+    raise UsageError(f"compress={coding!r}: codings are gzip, deflate, br, zstd")
+
+
+def zlib_compressed(body: bytes, window: int) -> bytes:
+    """`body` as one zlib stream, in the container that `window` asks for."""
+    compressor = zlib.compressobj(wbits=window)
+    return compressor.compress(body) + compressor.flush()
+
+
+def coding_module(*names: str, extra: str) -> Any:
+    """The first module of `names` that is installed."""
+    for name in names:
+        try:
+            return import_module(name)
+        except ImportError:
+            continue
+    raise UsageError(f"compress={extra!r} needs more than is installed: pip install 'aiotest-kit[{extra}]'")

@@ -1,0 +1,275 @@
+"""The table of stubbed routes as users see it: `Router`, and what looking a request up gives, `Hit | Miss`.
+
+`Router.find` decides without acting: no I/O, no loop, nothing patched. What a hit then answers, and when, is
+up to `_peer`. Knows nothing of connections, sessions or pytest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeAlias
+
+from ._errors import UsageError
+from ._patterns import RequestPattern, join_prefix, url_pattern
+from ._routes import BODY_OPTIONS, Hit, Miss, Route, Table
+from ._verify import Asserted, Calls
+
+if TYPE_CHECKING:
+    import asyncio
+    import re
+    from collections.abc import Callable, Iterable, Iterator
+
+    from typing_extensions import Unpack
+    from yarl import URL
+
+    from ._messages import Request
+    from ._patterns import MatchOptions
+    from ._routes import HandlerError
+
+__all__ = ["Router"]
+
+UrlLike: TypeAlias = "str | URL | re.Pattern[str]"
+"""What a route's URL may be."""
+
+
+class Router(Asserted):
+    """The table of stubbed routes, behind every door.
+
+    Of the routes that match a request, the one added last answers, unless it is spent; so a test overrides
+    what a fixture set up. Routes may be added, changed and removed at any time, from any thread.
+    """
+
+    def __init__(self) -> None:
+        self._table = Table()
+        self.calls: Calls = self._table.calls
+        self._logs: tuple[Calls, ...] = (self.calls,)
+        self._prefix = ""
+        self._headers: Mapping[str, object] | None = None
+
+    def __repr__(self) -> str:
+        return f"<{self._owner} with {len(self.routes)} routes>"
+
+    # Adding routes.
+
+    def route(
+        self,
+        method: str | Iterable[str],
+        url: UrlLike,
+        *,
+        name: str | None = None,
+        **match: Unpack[MatchOptions],
+    ) -> Route:
+        """Add a route for a method or several.
+
+        `url` is a URL, or a path, which is for any origin. Both may be templates as aiohttp's, with `{name}`
+        and `{name:regex}`; the host may have `*` for some of its labels. Or it is a compiled regex, matched
+        from the start of the whole URL. What is captured is in `request.match_info`.
+
+        `query`, `headers` and `cookies` must be contained in the request's; `json`, `form`, `multipart` and
+        `body` must equal it; `Exact` and `Subset` turn either, at any depth. `where` is a predicate on the
+        `Request`. `name` is for reports.
+
+        Raises:
+            UsageError: the URL, the template or an option cannot work.
+        """
+        if self._headers is not None:
+            match["headers"] = merged(self._headers, match.get("headers"))
+        pattern = RequestPattern(method, under(self._prefix, url), **match)
+        route = Route(self._table, pattern, name, self._logs)
+        self._table.add(route)
+        return route
+
+    def get(self, url: UrlLike, *, name: str | None = None, **match: Unpack[MatchOptions]) -> Route:
+        """Add a route for GET; see `route`."""
+        return self.route("GET", url, name=name, **match)
+
+    def post(self, url: UrlLike, *, name: str | None = None, **match: Unpack[MatchOptions]) -> Route:
+        """Add a route for POST; see `route`."""
+        return self.route("POST", url, name=name, **match)
+
+    def put(self, url: UrlLike, *, name: str | None = None, **match: Unpack[MatchOptions]) -> Route:
+        """Add a route for PUT; see `route`."""
+        return self.route("PUT", url, name=name, **match)
+
+    def patch(self, url: UrlLike, *, name: str | None = None, **match: Unpack[MatchOptions]) -> Route:
+        """Add a route for PATCH; see `route`."""
+        return self.route("PATCH", url, name=name, **match)
+
+    def delete(self, url: UrlLike, *, name: str | None = None, **match: Unpack[MatchOptions]) -> Route:
+        """Add a route for DELETE; see `route`."""
+        return self.route("DELETE", url, name=name, **match)
+
+    def head(self, url: UrlLike, *, name: str | None = None, **match: Unpack[MatchOptions]) -> Route:
+        """Add a route for HEAD; see `route`."""
+        return self.route("HEAD", url, name=name, **match)
+
+    def options(self, url: UrlLike, *, name: str | None = None, **match: Unpack[MatchOptions]) -> Route:
+        """Add a route for OPTIONS; see `route`."""
+        return self.route("OPTIONS", url, name=name, **match)
+
+    def any(self, url: UrlLike, *, name: str | None = None, **match: Unpack[MatchOptions]) -> Route:
+        """Add a route for every method; see `route`."""
+        return self.route("*", url, name=name, **match)
+
+    def host(self, prefix: str | URL, *, headers: Mapping[str, object] | None = None) -> Router:
+        """A router for what is under an origin or a longer prefix, in the same table.
+
+        Its routes are paths under the prefix, and ask for `headers` as well as for their own. Its calls are
+        those of its own routes.
+        """
+        router = Router()
+        router._table = self._table
+        router.calls = Calls()
+        router._logs = (router.calls, *self._logs)
+        router._prefix = under(self._prefix, str(prefix))
+        router._headers = merged(self._headers or {}, headers) if headers or self._headers else None
+        url_pattern(router._prefix)
+        return router
+
+    def passthrough(self, target: str | URL | Callable[[Request], object]) -> None:
+        """Let requests out to the network that no route asks for.
+
+        `target` is an origin or a longer prefix, in which the host may have `*`, or a predicate on the
+        request, of which only the head is known then.
+        """
+        if callable(target):
+            pattern = RequestPattern(None, None, where=target)
+        else:
+            pattern = RequestPattern(None, under(self._prefix, tail_of(target)))
+        self._table.passthrough.append(pattern)
+
+    # Taking them back.
+
+    def reset(self) -> None:
+        """Drop the routes and the calls; of a router under a prefix, its own."""
+        for route in self.routes:
+            route.remove()
+        self.calls.clear()
+        if self._logs == (self.calls,):
+            table = self._table
+            for kept in (table.discarded, table.passthrough, table.misses, table.handler_errors):
+                kept.clear()
+
+    @contextlib.contextmanager
+    def scope(self) -> Iterator[Router]:
+        """Roll back what the block adds: routes, answers of older routes, and hosts let through.
+
+        The calls stay in the log, and a route of the block that was never called still fails the test.
+        """
+        table = self._table
+        before = {route: route.snapshot() for route in table.orders}
+        passthrough = list(table.passthrough)
+        try:
+            yield self
+        finally:
+            for route in [route for route in table.orders if route not in before]:
+                table.remove(route)
+                table.discarded.append(route)
+            for route, steps in before.items():
+                route.roll_back(steps)
+            table.passthrough[:] = passthrough
+
+    # Looking up.
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """The routes, in order of addition; of a router under a prefix, its own."""
+        return tuple(route for route in self._table.orders if self.calls in route.logs)
+
+    @property
+    def misses(self) -> tuple[Miss, ...]:
+        """The requests that no route answered, in order."""
+        return tuple(self._table.misses)
+
+    @property
+    def handler_errors(self) -> tuple[HandlerError, ...]:
+        """What escaped from handlers, generators and scripts, in order."""
+        return tuple(self._table.handler_errors)
+
+    @property
+    def never_called(self) -> tuple[Route, ...]:
+        """The routes that no request reached and that are not optional, in order of addition."""
+        routes = (*self.routes, *self._table.discarded)
+        return tuple(route for route in routes if not route.calls and not route.is_optional)
+
+    def find(self, request: Request) -> Hit | Miss:
+        """The route that answers `request`, or what is nearest; `request.match_info` has its captures."""
+        for route in self._table.index.candidates(request):
+            if route.pattern.matches(request):
+                request.capture(route.pattern.captures(request))
+                return Hit(route)
+        return Miss(request, self._table)
+
+    def find_early(self, request: Request) -> Hit | Miss | None:
+        """The route that answers a request of which only the head has come.
+
+        None where the body has to be awaited: to tell the routes apart, or because the answer does so.
+        """
+        for route in self._table.index.candidates(request):
+            if route.needs_body:
+                if not any(mismatch.part not in BODY_OPTIONS for mismatch in route.pattern.differences(request)):
+                    return None
+            elif route.pattern.matches(request):
+                request.capture(route.pattern.captures(request))
+                return Hit(route) if route.answers_early else None
+        return Miss(request, self._table)
+
+    def claims(self, request: Request) -> bool:
+        """Whether a route is there for the method and URL of a request, whatever else it asks."""
+        return any(
+            not any(mismatch.part in ("method", "url") for mismatch in route.pattern.differences(request))
+            for route in self._table.index.candidates(request)
+        )
+
+    def names(self, request: Request) -> bool:
+        """Whether a route is there for the very origin of a request, not just for any.
+
+        A regex is if it matches the URL, and would not with another host in its place.
+        """
+        table = self._table
+        if (request.origin.host, request.origin.port) in table.places:
+            return True
+        here, elsewhere = str(request.url), str(request.url.with_host("elsewhere.invalid"))
+        return any(regex.match(here) and not regex.match(elsewhere) for regex in table.regexes)
+
+    @property
+    def tasks(self) -> set[asyncio.Task[None]]:
+        """The answers that are being given now."""
+        return self._table.tasks
+
+    def lets_out(self, request: Request) -> bool:
+        """Whether a request may go to the network, as `passthrough` says."""
+        return any(pattern.matches(request) for pattern in self._table.passthrough)
+
+    @property
+    def lets_some_out(self) -> bool:
+        """Whether `passthrough` was used at all."""
+        return bool(self._table.passthrough)
+
+    @property
+    def _owner(self) -> str:
+        return f"Router of {self._prefix}" if self._prefix else "Router"
+
+
+def under(prefix: str, url: UrlLike) -> UrlLike:
+    """The URL of a route under a prefix, if there is one."""
+    if not prefix:
+        return url
+    if not isinstance(url, str):
+        raise UsageError(f"{url!r}: a URL under the prefix {prefix!r} is a path, such as '/users'")
+    return join_prefix(prefix, url)
+
+
+def tail_of(prefix: str | URL) -> str:
+    """The template of everything under a prefix."""
+    return f"{str(prefix).rstrip('/')}/{{_:.*}}"
+
+
+def merged(first: Mapping[str, object], second: object) -> dict[str, object]:
+    """Headers that a router asks for, and those that one of its routes asks for too."""
+    if second is None:
+        return dict(first)
+    if not isinstance(second, Mapping):
+        raise UsageError("headers= of a route under host(..., headers=...) is a mapping")
+    return {**first, **second}

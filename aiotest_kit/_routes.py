@@ -1,0 +1,417 @@
+"""One stubbed route: what it answers, in which order, and the table that all routes of a router are in.
+
+Decides without acting: no I/O, nothing patched. Knows patterns, answers and the log. Knows nothing of
+connections, sessions or pytest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import sys
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ._answers import Raw, Stream, as_answer, redirect, sse
+from ._errors import UsageError, one_line
+from ._explain import explain_miss
+from ._forward import Forward
+from ._gate import Gate
+from ._index import Index
+from ._patterns import UrlRegex
+from ._replies import Reply, checked_delay
+from ._verify import Asserted, Calls
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from typing_extensions import Unpack
+    from yarl import URL
+
+    from ._answers import Answer
+    from ._messages import Call, Request
+    from ._patterns import RequestPattern
+    from ._replies import ReplyOptions
+
+__all__ = ["HandlerError", "Hit", "Miss", "Route", "Step", "Table"]
+
+BODY_OPTIONS = frozenset({"json", "form", "multipart", "body", "where"})
+"""What cannot be asked of a request before its body is there; `where` may look at it."""
+
+
+class Step:
+    """One answer in a route's sequence, and how often it is still to be given.
+
+    `is_plain` says that the answer can be sent at once, whole. `left` is None for an answer given once if another follows it, else for ever. `rendered` has the bytes of
+    a plain reply, and whether the connection ends with it, once they are known.
+    """
+
+    __slots__ = ("answer", "attempts", "delay", "is_plain", "left", "rendered")
+
+    def __init__(
+        self, answer: Reply | Answer, times: int | None, attempts: int | None, delay: float
+    ) -> None:
+        self.answer = answer
+        self.attempts = attempts
+        self.delay = delay
+        self.left = times
+        self.is_plain = isinstance(answer, Reply) and not delay and answer.is_plain
+        self.rendered: tuple[bytes, bool] | None = None
+
+    async def wait(self, route: Route) -> None:
+        """Wait as the route and the answer say."""
+        if route.gate is not None:
+            await route.gate.passed()
+        if self.delay:
+            await asyncio.sleep(self.delay)
+
+
+NOT_SAID = Step(Reply(), None, None, 0)
+
+
+class Route(Asserted):
+    """One stubbed route: which requests it answers, with what, and the calls it had.
+
+    Made by a `Router`'s verbs. A route without a reply answers 200 with an empty body. Replies form a
+    sequence: each is given once, or `times` times, and the last one for ever unless it has `times`; a
+    route whose sequence is used up is spent, and older routes take its requests.
+    """
+
+    def __init__(
+        self, table: Table, pattern: RequestPattern, name: str | None, logs: tuple[Calls, ...]
+    ) -> None:
+        self.pattern = pattern
+        self.name = name
+        self.location = caller_location()
+        self.calls: Calls = Calls()
+        self.replied = 0
+        self.is_optional = False
+        self.logs = (self.calls, *logs)
+        self._table = table
+        self._steps: list[Step] = []
+        self._position = 0
+        self._lock = threading.Lock()
+        self.gate: Gate | None = None
+        self.needs_body = any(part in BODY_OPTIONS for part in pattern._options)
+
+    def __repr__(self) -> str:
+        name = f" {self.name!r}" if self.name else ""
+        return f"<Route {self.pattern.describe()}{name} ({self.location})>"
+
+    # What it answers.
+
+    def reply(
+        self,
+        answer: object = 200,
+        /,
+        *,
+        times: int | None = None,
+        attempts: int | None = None,
+        **options: Unpack[ReplyOptions],
+    ) -> Route:
+        """Add an answer to the sequence: a status with the keywords of `Reply`, or one of these.
+
+        A `Reply`; a body (`dict` or `list` as JSON, `str`, `bytes`); an exception instance or class, raised
+        from the client's call (memory door); a fault; a handler, `def` or `async def (request)`, which
+        returns a `Reply`, a `web.Response`, a body or a status.
+
+        `times` is how often it is given. `delay=`, in seconds, goes with any answer. `attempts` is how many
+        of one call's attempts an exception or fault meets: all by default, so that aiohttp's silent retry
+        of an idempotent request meets it too; 1 makes it a real one-shot.
+
+        Raises:
+            UsageError: the answer cannot be given, or a keyword is unknown or contradicts another.
+        """
+        delay = 0.0
+        if not isinstance(answer, int) and "delay" in options:
+            delay = checked_delay(options.pop("delay"))
+        return self._add(as_answer(answer, options), times, attempts, delay)
+
+    def replies(self, *answers: object) -> Route:
+        """Add several answers to the sequence, each given once and the last for ever.
+
+        Each is what `reply` takes as its first argument.
+        """
+        if not answers:
+            raise UsageError("replies() needs at least one answer")
+        for answer in answers:
+            self.reply(answer)
+        return self
+
+    def redirect(self, location: str | URL, status: int = 302, **options: Unpack[ReplyOptions]) -> Route:
+        """Send the client to `location` (301, 302, 303, 307 or 308; RFC 9110, 15.4)."""
+        return self._add(redirect(location, status, options))
+
+    def stream(
+        self, pieces: object, status: int = 200, *, times: int | None = None, **options: Unpack[ReplyOptions]
+    ) -> Route:
+        """Send a body piece by piece.
+
+        `pieces` are a list of chunks, in which a number is a pause in seconds, or a generator function,
+        sync or async, that is called anew for each request. Each piece is one chunk on the wire.
+        """
+        for name in ("json", "text", "html", "body", "form", "compress", "trailers"):
+            if name in options:
+                raise UsageError(f"{name}= is not for a stream, whose body is its pieces")
+        delay = checked_delay(options.pop("delay", 0))
+        return self._add(Stream(pieces, Reply(status, **options)), times, delay=delay)
+
+    def sse(self, events: Iterable[object], **options: Unpack[ReplyOptions]) -> Route:
+        """Send a `text/event-stream` (HTML, 9.2.5).
+
+        An event is a mapping of `event`, `id`, `retry` (milliseconds), `data` (text, or JSON of anything
+        else) and `comment`; a number is a pause in seconds.
+        """
+        delay = checked_delay(options.pop("delay", 0))
+        return self._add(sse(events, options), delay=delay)
+
+    def raw(
+        self,
+        script: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+        *,
+        times: int | None = None,
+    ) -> Route:
+        """Give the connection to a script: `async def script(reader, writer)`.
+
+        It starts as soon as the head of the request has matched, and reads the request from its first
+        byte. The connection is closed when it returns.
+        """
+        if not callable(script):
+            raise UsageError(f"raw() takes an async function of reader and writer; got {one_line(script)}")
+        return self._add(Raw(script), times)
+
+    def forward(self, origin: str | URL) -> Route:
+        """Relay to a real server, and its answer back: redirects, encodings and cookies untouched."""
+        return self._add(Forward.to(origin))
+
+    def hold(self) -> Gate:
+        """Make answers wait until they are released.
+
+        `await gate.waiting(2)` returns when two requests wait; `gate.release()` lets them and all later
+        ones go on. Held requests are let go when the mock closes.
+        """
+        self.gate = Gate(self)
+        return self.gate
+
+    # What it is.
+
+    def optional(self) -> Route:
+        """Let it be: a test in which it is never called passes."""
+        self.is_optional = True
+        return self
+
+    def named(self, name: str) -> Route:
+        """Give it a name for reports."""
+        self.name = name
+        return self
+
+    def remove(self) -> None:
+        """Take it out of the table; its calls stay in the log, and it need not have been called."""
+        self._table.remove(self)
+
+    @property
+    def capacity(self) -> int | None:
+        """How many calls it can answer in all; None is no limit."""
+        if not self._steps or self._steps[-1].left is None:
+            return None
+        return self.replied + sum(1 if step.left is None else step.left for step in self._steps[self._position :])
+
+    @property
+    def spent(self) -> bool:
+        """Whether its sequence is used up."""
+        return self._position == len(self._steps) > 0
+
+    def _add(
+        self, answer: Reply | Answer, times: int | None = None, attempts: int | None = None, delay: float = 0
+    ) -> Route:
+        checked_count("times", times)
+        checked_count("attempts", attempts)
+        with self._lock:
+            was_spent = self.spent
+            self._steps.append(Step(answer, times, attempts, delay))
+        if was_spent:
+            self._table.restore(self)
+        return self
+
+    # For the peer.
+
+    @property
+    def answers_early(self) -> bool:
+        """Whether the next answer is given before the body of the request has come."""
+        step = self._steps[self._position] if self._position < len(self._steps) else NOT_SAID
+        return isinstance(step.answer, Raw)
+
+    def record(self, call: Call[Reply, Route]) -> None:
+        """Write a call into the logs."""
+        for log in self.logs:
+            log.add(call)
+
+    def failed(self, error: HandlerError) -> None:
+        """Keep an error of the user's code for the test."""
+        self._table.handler_errors.append(error)
+
+    def track(self, task: asyncio.Task[None]) -> None:
+        """Have an answer that takes time ended with the mock."""
+        tasks = self._table.tasks
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    def snapshot(self) -> tuple[Step, ...]:
+        """The sequence of answers as it is now."""
+        return tuple(self._steps)
+
+    def roll_back(self, steps: tuple[Step, ...]) -> None:
+        """Drop the answers that were added since `snapshot`."""
+        if len(self._steps) != len(steps):
+            with self._lock:
+                was_spent = self.spent
+                self._steps[:] = steps
+                self._position = min(self._position, len(steps))
+            if self.spent and not was_spent:
+                self._table.retire(self)
+
+    def take(self) -> Step:
+        """The answer to the next call, used once."""
+        with self._lock:
+            self.replied += 1
+            steps = self._steps
+            if not steps:
+                return NOT_SAID
+            # Two loops may have found the route at once; the one too late is given the last answer again.
+            position = min(self._position, len(steps) - 1)
+            step = steps[position]
+            if step.left is None:
+                if position < len(steps) - 1:
+                    self._position += 1
+            else:
+                step.left -= 1
+                if step.left <= 0:
+                    self._position = position + 1
+            spent = self._position == len(steps)
+        if spent:
+            self._table.retire(self)
+        return step
+
+
+@dataclass(frozen=True)
+class HandlerError:
+    """An error that escaped from a handler, generator or script, and the request it was answering."""
+
+    exception: BaseException
+    request: Request
+    route: Route
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """The route that answers a request."""
+
+    route: Route
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """No route answers a request; `table` is where it was looked for."""
+
+    request: Request
+    table: Table
+
+    def explain(self) -> str:
+        """What was asked, and the routes nearest to it with what differs in each."""
+        return explain_miss(self.request, tuple(self.table.orders))
+
+    def record(self, call: Call[Reply, Route]) -> None:
+        """Keep it for the test."""
+        self.table.misses.append(self)
+        self.table.calls.add(call)
+
+
+class Table:
+    """What a router and the routers under its prefixes have in common: all routes, in one index."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.calls = Calls()
+        """Every call, also those that no route answered."""
+        self.index: Index[Route] = Index()
+        self.orders: dict[Route, int] = {}
+        """Each route in the table, spent ones too, with its number in order of addition."""
+        self.added = 0
+        self.discarded: list[Route] = []
+        """Routes that a scope took back, which still ought to have been called."""
+        self.places: Counter[tuple[str, int]] = Counter()
+        self.regexes: Counter[re.Pattern[str]] = Counter()
+        """The hosts and ports that routes name, and the routes' regexes."""
+        self.passthrough: list[RequestPattern] = []
+        self.misses: list[Miss] = []
+        self.handler_errors: list[HandlerError] = []
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    def add(self, route: Route) -> None:
+        """Put a route on top."""
+        with self.lock:
+            self.added += 1
+            self.orders[route] = self.added
+            self.index.add(route, route.pattern, self.added)
+            self._count(route.pattern, 1)
+
+    def remove(self, route: Route) -> None:
+        """Take a route out, if it is there."""
+        with self.lock:
+            if self.orders.pop(route, None) is not None:
+                self._count(route.pattern, -1)
+                if not route.spent:
+                    self.index.remove(route)
+
+    def retire(self, route: Route) -> None:
+        """Stop offering a route that is spent."""
+        with self.lock:
+            if route in self.orders:
+                self.index.remove(route)
+
+    def restore(self, route: Route) -> None:
+        """Offer a spent route again, in its old place: the index only takes items in their order."""
+        with self.lock:
+            if route in self.orders:
+                self.index = Index()
+                for each, order in self.orders.items():
+                    if not each.spent:
+                        self.index.add(each, each.pattern, order)
+
+
+    def _count(self, pattern: RequestPattern, by: int) -> None:
+        """Keep count of what routes name."""
+        url = pattern.url
+        counter: Counter[Any] = self.regexes if isinstance(url, UrlRegex) else self.places
+        for name in [url.regex] if isinstance(url, UrlRegex) else url.origin.places if url.origin else ():
+            counter[name] += by
+            if not counter[name]:
+                del counter[name]
+
+
+def checked_count(name: str, count: object) -> None:
+    """Refuse what is not a number of times."""
+    if count is not None and (not isinstance(count, int) or isinstance(count, bool) or count < 1):
+        raise UsageError(f"{name}= is a whole number, 1 or more; got {count!r}")
+
+
+PACKAGE = os.path.dirname(__file__) + os.sep
+
+
+def caller_location() -> str:
+    """`file:line` of the code outside this package that is being run, relative to the working directory."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        frame = frame.f_back
+    return f"{shown_path(frame.f_code.co_filename)}:{frame.f_lineno}"
+
+
+@functools.lru_cache(maxsize=256)
+def shown_path(path: str) -> str:
+    """A path relative to the working directory if it is below it."""
+    working = os.getcwd() + os.sep
+    return path[len(working) :] if path.startswith(working) else path

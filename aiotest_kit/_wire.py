@@ -1,0 +1,225 @@
+"""Bytes to messages and back. The one place that knows how HTTP/1.1 is written.
+
+`RequestReader` turns what a client sends into `Request`s; `render`, `head`, `chunk` and `last_chunk` turn
+a `Reply` into bytes. No I/O, no loop, no routes. RFC 9112, with the parser of Node.js (httptools) for the
+way in.
+"""
+
+from __future__ import annotations
+
+import enum
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import httptools
+from yarl import URL
+
+from ._messages import Origin, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ._replies import Reply
+
+__all__ = [
+    "BAD_REQUEST",
+    "CONNECT_ESTABLISHED",
+    "CONTINUE",
+    "BadRequest",
+    "Framing",
+    "RequestReader",
+    "chunk",
+    "closes",
+    "expects_continue",
+    "framing_of",
+    "head",
+    "last_chunk",
+    "render",
+]
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+CONNECT_ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
+BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+Field = tuple[bytes, bytes]
+CONTENT_LENGTH = "Content-Length"
+NO_BODY = frozenset({204, 304})
+MOST_KEPT_FIELDS = 1024
+
+
+class BadRequest(Exception):
+    """The client sent what is not HTTP/1.1."""
+
+
+class RequestReader:
+    """The requests in a stream of bytes.
+
+    `origin` is what a request in origin-form is for; one in absolute-form (RFC 9112, 3.2.2) names its own.
+    While the body of a request is on its way, `unfinished` is that request with an empty body, else None.
+    """
+
+    # Most header fields of a connection are the same in each request. Keeping one object of each makes a
+    # recorded call several times smaller.
+    _fields: dict[Field, Field]
+
+    def __init__(self, origin: Origin) -> None:
+        self.origin = origin
+        self.unfinished: Request | None = None
+        self.upgrade: bytes | None = None
+        """What followed a request that changes the protocol (CONNECT, Upgrade); None before that."""
+        self._parser = httptools.HttpRequestParser(self)
+        self._complete: list[Request] = []
+        self._fields = {}
+        self._target = b""
+        self._headers: list[Field] = []
+        self._body: list[bytes] = []
+
+    def feed(self, data: bytes) -> list[Request]:
+        """The requests that `data` completes, in order.
+
+        Raises:
+            BadRequest: it is not HTTP/1.1; the connection is of no more use.
+        """
+        complete = self._complete = []
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as exc:
+            self.upgrade = data[exc.args[0] :]
+        except httptools.HttpParserError as exc:
+            raise BadRequest(str(exc)) from exc
+        return complete
+
+    # What follows is called by httptools, from within `feed`.
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        field = (name, value)
+        known = self._fields.get(field)
+        if known is None:
+            if len(self._fields) < MOST_KEPT_FIELDS:
+                self._fields[field] = field
+            known = field
+        self._headers.append(known)
+
+    def on_headers_complete(self) -> None:
+        target = self._target.decode("ascii", "surrogateescape")
+        method = self._parser.get_method().decode("ascii")
+        origin = self.origin
+        if not target.startswith("/"):
+            origin, target = self._read_target(method, target)
+        self.unfinished = Request(
+            method,
+            origin,
+            target,
+            raw_headers=tuple(self._headers),
+            version=self._parser.get_http_version(),
+            keep_alive=self._parser.should_keep_alive(),
+        )
+        self._target = b""
+        self._headers = []
+
+    def on_body(self, body: bytes) -> None:
+        self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        request = self.unfinished
+        assert request is not None
+        if self._body:
+            request.body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+            self._body = []
+        self.unfinished = None
+        self._complete.append(request)
+
+    def _read_target(self, method: str, target: str) -> tuple[Origin, str]:
+        """The origin and path of a target in absolute-, authority- or asterisk-form (RFC 9112, 3.2)."""
+        if target == "*":
+            return self.origin, target
+        if method == "CONNECT":
+            return Origin.of(URL(f"https://{target}", encoded=True)), target
+        url = URL(target, encoded=True)
+        return Origin.of(url), url.raw_path_qs
+
+
+class Framing(enum.Enum):
+    """How the end of a reply's body is told (RFC 9112, 6)."""
+
+    NONE = "there is no body"
+    LENGTH = "Content-Length"
+    CHUNKED = "Transfer-Encoding: chunked"
+    CLOSE = "the end of the connection"
+
+
+def expects_continue(request: Request) -> bool:
+    """Whether the client waits for `100 Continue` before it sends the body (RFC 9110, 10.1.1)."""
+    return request.version == "1.1" and any(
+        name.lower() == b"expect" and value.lower() == b"100-continue" for name, value in request.raw_headers
+    )
+
+
+def framing_of(
+    reply: Reply, request: Request, length: int | None
+) -> tuple[Framing, tuple[tuple[str, str], ...]]:
+    """The framing of a reply to `request`, and the header fields that the reply lacks for it.
+
+    `length` is that of the body, None where it is not known yet. What the reply itself says of its
+    framing holds, right or wrong.
+    """
+    headers = reply.headers
+    own = "Content-Length" in headers or "Transfer-Encoding" in headers
+    if request.method == "HEAD" or reply.status in NO_BODY:
+        # A HEAD is answered with the headers that a GET would have had (RFC 9110, 9.3.2).
+        tells_length = not own and length is not None and reply.status not in NO_BODY
+        return Framing.NONE, ((CONTENT_LENGTH, str(length)),) if tells_length else ()
+    if "chunked" in headers.get("Transfer-Encoding", "").lower():
+        return Framing.CHUNKED, ()
+    if own:
+        return Framing.LENGTH, ()
+    if length is not None and not reply.trailers:
+        return Framing.LENGTH, ((CONTENT_LENGTH, str(length)),)
+    if request.version == "1.0":
+        return Framing.CLOSE, ()
+    return Framing.CHUNKED, (("Transfer-Encoding", "chunked"),)
+
+
+def head(reply: Reply, request: Request, framing: Iterable[tuple[str, str]]) -> bytes:
+    """The status line and headers of a reply, up to and with the empty line."""
+    lines = [f"HTTP/{request.version} {reply.status} {reply.reason}"]
+    lines.extend(f"{name}: {value}" for name, value in chain(reply.headers.items(), framing))
+    lines.append("\r\n")
+    return "\r\n".join(lines).encode("utf-8", "surrogateescape")
+
+
+def render(reply: Reply, request: Request) -> bytes:
+    """All the bytes of a reply: exactly its headers, and the framing that its body needs."""
+    framing, fields = framing_of(reply, request, len(reply.body))
+    start = head(reply, request, fields)
+    if framing is Framing.NONE:
+        return start
+    if framing is Framing.CHUNKED:
+        return start + chunk(reply.body) + last_chunk(reply.trailers)
+    return start + reply.body
+
+
+def closes(reply: Reply, request: Request) -> bool:
+    """Whether the connection ends with this reply.
+
+    It does where the client or the reply says so, and where a reply promises more bytes than it has: the
+    client would wait for them.
+    """
+    if not request.keep_alive or "close" in reply.headers.get("Connection", "").lower():
+        return True
+    promised = reply.headers.get(CONTENT_LENGTH, "0")
+    return request.method != "HEAD" and promised.isdecimal() and int(promised) > len(reply.body)
+
+
+def chunk(data: bytes) -> bytes:
+    """One chunk of a chunked body (RFC 9112, 7.1); nothing for no data, which would end the body."""
+    return b"%x\r\n%b\r\n" % (len(data), data) if data else b""
+
+
+def last_chunk(trailers: Mapping[str, str] | None) -> bytes:
+    """The end of a chunked body, with its trailer fields (RFC 9112, 7.1.2)."""
+    fields = "".join(f"{name}: {value}\r\n" for name, value in (trailers or {}).items())
+    return b"0\r\n" + fields.encode("utf-8", "surrogateescape") + b"\r\n"

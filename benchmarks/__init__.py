@@ -1,0 +1,1 @@
+"""What stubbing costs: the kit, its floor and other tools, as ratios. Run with ``python -m benchmarks``."""

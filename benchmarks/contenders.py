@@ -1,0 +1,177 @@
+"""Every way of stubbing that is compared, in one shape: open it, get a session and an origin, close it.
+
+Owns how each tool is used, in the way that its own documentation shows. Knows nothing of clocks, rounds or
+tables. The tools are imported where they are used, because each environment has only its own.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from importlib import import_module
+
+import aiohttp
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from .floor import CannedConnector
+
+ORIGIN = "http://api.test"
+BODY = {"id": 7, "name": "Ada", "email": "ada@example.test", "admin": False}
+
+
+@dataclass(frozen=True)
+class Door:
+    """An open stub: a session whose calls to ``origin`` it answers, and how to make it forget past calls."""
+
+    session: aiohttp.ClientSession
+    origin: str
+    forget: Callable[[], object] = lambda: None
+
+
+Paths = Sequence[str]
+Open = Callable[[Paths], AbstractAsyncContextManager[Door]]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One row of the table. ``keep`` is for tools whose own fixture keeps a server from test to test."""
+
+    name: str
+    environment: str
+    open: Open
+    ours: bool = False
+    records: bool = True
+    keep: Callable[[], AbstractAsyncContextManager[Open]] | None = None
+
+
+@asynccontextmanager
+async def open_floor(paths: Paths) -> AsyncIterator[Door]:
+    body = json.dumps(BODY).encode()
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    async with aiohttp.ClientSession(connector=CannedConnector(head.encode() + body)) as session:
+        yield Door(session, ORIGIN)
+
+
+@asynccontextmanager
+async def open_mock(paths: Paths) -> AsyncIterator[Door]:
+    with import_module("aiotest_kit").mock() as router:
+        for path in paths:
+            router.get(ORIGIN + path).reply(200, json=BODY)
+        async with aiohttp.ClientSession() as session:
+            yield Door(session, ORIGIN, router.calls.clear)
+
+
+@asynccontextmanager
+async def open_mock_session(paths: Paths) -> AsyncIterator[Door]:
+    kit = import_module("aiotest_kit")
+    router = kit.Router()
+    for path in paths:
+        router.get(ORIGIN + path).reply(200, json=BODY)
+    async with kit.mock_session(router) as session:
+        yield Door(session, ORIGIN, router.calls.clear)
+
+
+@asynccontextmanager
+async def open_test_server(paths: Paths) -> AsyncIterator[Door]:
+    async def answer(request: web.Request) -> web.Response:
+        return web.json_response(BODY)
+
+    app = web.Application()
+    for path in paths:
+        app.router.add_get(path, answer)
+    async with TestServer(app) as server, aiohttp.ClientSession() as session:
+        yield Door(session, str(server.make_url("")).rstrip("/"))
+
+
+@asynccontextmanager
+async def open_aioresponses(paths: Paths) -> AsyncIterator[Door]:
+    with import_module("aioresponses").aioresponses() as stub:
+        for path in paths:
+            stub.get(ORIGIN + path, payload=BODY, repeat=True)
+
+        def forget() -> None:
+            stub.requests.clear()
+            stub._responses.clear()  # kept beside the requests, and it has no name for clearing only these
+
+        async with aiohttp.ClientSession() as session:
+            yield Door(session, ORIGIN, forget)
+
+
+@asynccontextmanager
+async def keep_aiointercept() -> AsyncIterator[Open]:
+    async with import_module("aiointercept").aiointercept(mock_external_urls=True) as stub:
+
+        def forget() -> None:
+            stub.requests.clear()
+            stub.ordered_requests.clear()
+
+        @asynccontextmanager
+        async def reopen(paths: Paths) -> AsyncIterator[Door]:
+            for path in paths:
+                stub.get(ORIGIN + path, payload=BODY, repeat=True)
+            async with aiohttp.ClientSession() as session:
+                yield Door(session, ORIGIN, forget)
+            stub.clear()
+
+        yield reopen
+
+
+@asynccontextmanager
+async def open_aiointercept(paths: Paths) -> AsyncIterator[Door]:
+    async with keep_aiointercept() as reopen, reopen(paths) as door:
+        yield door
+
+
+@asynccontextmanager
+async def open_aresponses(paths: Paths) -> AsyncIterator[Door]:
+    async with import_module("aresponses").ResponsesMockServer() as server:
+        for path in paths:
+            server.add("api.test", path, "GET", response=BODY, repeat=server.INFINITY)
+        async with aiohttp.ClientSession() as session:
+            yield Door(session, ORIGIN, server.history.clear)
+
+
+@asynccontextmanager
+async def keep_pytest_httpserver() -> AsyncIterator[Open]:
+    # A line to stderr for each request is not the tool's price: under pytest nobody sees it.
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    with import_module("pytest_httpserver").HTTPServer(host="127.0.0.1") as server:
+
+        @asynccontextmanager
+        async def reopen(paths: Paths) -> AsyncIterator[Door]:
+            server.clear()
+            for path in paths:
+                server.expect_request(path, method="GET").respond_with_json(BODY)
+            async with aiohttp.ClientSession() as session:
+                yield Door(session, server.url_for("").rstrip("/"), server.clear_log)
+
+        yield reopen
+
+
+@asynccontextmanager
+async def open_pytest_httpserver(paths: Paths) -> AsyncIterator[Door]:
+    async with keep_pytest_httpserver() as reopen, reopen(paths) as door:
+        yield door
+
+
+FLOOR = "floor"
+MOCK = "mock"
+MOCK_SESSION = "mock_session"
+
+CONTENDERS = {
+    contender.name: contender
+    for contender in (
+        Contender(FLOOR, "own", open_floor, records=False),
+        Contender(MOCK, "own", open_mock, ours=True),
+        Contender(MOCK_SESSION, "own", open_mock_session, ours=True),
+        Contender("TestServer", "own", open_test_server, records=False),
+        Contender("aioresponses", "aioresponses", open_aioresponses),
+        Contender("aiointercept", "servers", open_aiointercept, keep=keep_aiointercept),
+        Contender("aresponses", "servers", open_aresponses),
+        Contender("pytest-httpserver", "servers", open_pytest_httpserver, keep=keep_pytest_httpserver),
+    )
+}
