@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ._errors import UnmatchedRequest, UsageError
+    from ._expected import Exact, Mismatch, Subset
     from ._gate import Gate
     from ._intercept import Mock, mock
     from ._memory import mock_session
     from ._messages import Call, Client, Origin, Part, Request
-    from ._patterns import Exact, Mismatch, Subset
     from ._replies import Reply
     from ._router import Router
     from ._routes import Hit, Miss, Route
@@ -44,11 +44,11 @@ __all__ = [
 
 HOMES = {
     "_errors": ("UnmatchedRequest", "UsageError"),
+    "_expected": ("Exact", "Mismatch", "Subset"),
     "_gate": ("Gate",),
     "_intercept": ("Mock", "mock"),
     "_memory": ("mock_session",),
     "_messages": ("Call", "Client", "Origin", "Part", "Request"),
-    "_patterns": ("Exact", "Mismatch", "Subset"),
     "_replies": ("Reply",),
     "_router": ("Router",),
     "_routes": ("Hit", "Miss", "Route"),

@@ -11,18 +11,17 @@ import asyncio
 import math
 import weakref
 from collections import defaultdict, deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, cast
 
 import aiohttp
 from aiohttp import client_exceptions, helpers
-from aiohttp.client_proto import ResponseHandler
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Coroutine
 
     from aiohttp.abc import AbstractResolver
+    from aiohttp.client_proto import ResponseHandler
     from aiohttp.client_reqrep import ClientRequest
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Connect",
-    "Connected",
     "Dial",
     "Door",
     "MemoryConnector",
@@ -57,12 +55,12 @@ def replace_connect(function: Connect) -> Connect:
     aiohttp.BaseConnector.connect = function  # type: ignore[method-assign]
     return before
 
+
 NAMES_RESOLVE_TO = "192.0.2.1"
 """The address of every stubbed host name, from the block for examples (RFC 5737)."""
 
 
-@dataclass(frozen=True)
-class Dial:
+class Dial(NamedTuple):
     """What a connector asks for when it needs a new connection.
 
     `address` is a `(host, port)` pair, with flow and scope behind it for IPv6, or the path of a unix
@@ -79,7 +77,15 @@ class Dial:
 
 
 class Door(Protocol):
-    """What a memory connector needs of the door that it belongs to."""
+    """What a memory connector needs of the door that it belongs to.
+
+    `views` are those of its connectors that stand for somebody else's.
+    """
+
+    views: list[weakref.ReferenceType[View]]
+
+    def open_now(self, dial: Dial, factory: Callable[[], Any]) -> ResponseHandler | None:
+        """The protocol of a new connection, told of it; None where opening it takes time or fails."""
 
     async def open(
         self, dial: Dial, factory: Callable[[], ResponseHandler]
@@ -92,22 +98,17 @@ class Door(Protocol):
     def checks_fingerprint(self, url: URL) -> bool:
         """Whether a pinned certificate is to be compared with the peer's."""
 
-    def acquired(self, connected: Connected) -> None:
-        """A connection was taken for a request, new or from the pool."""
+    async def left(self) -> None:
+        """The connector was closed."""
 
+    def acquired(
+        self, transport: Any, request: ClientRequest, timeout: aiohttp.ClientTimeout, token: object
+    ) -> None:
+        """A connection was taken for `request`, new or from the pool.
 
-@dataclass(frozen=True)
-class Connected:
-    """A connection taken for one request, and what the client asked of it.
-
-    `logical_call` is the same object for all that one call of a session sends: redirects, and the silent
-    second attempt of an idempotent request.
-    """
-
-    transport: Any
-    request: ClientRequest
-    timeout: aiohttp.ClientTimeout
-    logical_call: object
+        `token` is the same object for all that one call of a session sends: redirects, and the silent second
+        attempt of an idempotent request.
+        """
 
 
 class NoResolver:
@@ -147,15 +148,20 @@ class MemoryConnector(aiohttp.BaseConnector):
         connection = await connect_through(self, req, traces, timeout)
         # aiohttp makes a new list of traces for each call of a session and keeps it over redirects and
         # retries, so its identity tells the attempts of one call from two calls.
-        self._door.acquired(Connected(connection.transport, req, timeout, traces))
+        self._door.acquired(connection.transport, req, timeout, traces)
         return connection
+
+    async def close(self, *args: Any, **options: Any) -> None:
+        """Close the connections; with a session's own door, what answers on them ends too."""
+        await super().close(*args, **options)
+        await self._door.left()
 
     async def _dial(
         self,
         req: ClientRequest,
         timeout: aiohttp.ClientTimeout,
         dial: Dial,
-        client_error: Callable[[Any, OSError], Exception],
+        client_error: Callable[..., Exception],
     ) -> tuple[asyncio.Transport, ResponseHandler]:
         """A connection, or the exception that aiohttp makes of what went wrong.
 
@@ -181,13 +187,20 @@ class MemoryTCPConnector(MemoryConnector, aiohttp.TCPConnector):
         super().__init__(**{**settings, "resolver": NO_RESOLVER})
         self._door = door
 
-    async def _resolve_host(
-        self, host: str, port: int, traces: Sequence[Trace] | None = None
-    ) -> list[Any]:
-        if traces or helpers.is_ip_address(host):
-            return await super()._resolve_host(host, port, traces=traces)
-        # Without traces nobody can tell: the task and the cache of the original cost more than the call.
-        return await self._resolver.resolve(host, port)
+    async def _create_connection(
+        self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> ResponseHandler:
+        url = req.url
+        if not traces and req.proxy is None and not helpers.is_ip_address(url.raw_host):
+            # Where nothing is traced, nobody can tell whether a name was looked up; and what is there at once
+            # needs no timeouts. The whole path costs more than the call.
+            context = self._get_ssl_context(req)
+            hostname = (req.server_hostname or url.raw_host or "").rstrip(".") if context else None
+            address = (NAMES_RESOLVE_TO, req.port)
+            protocol = self._door.open_now(dial_for(req, address, context, hostname), self._factory)
+            if protocol is not None:
+                return protocol
+        return await super()._create_connection(req, traces, timeout)
 
     async def _wrap_create_connection(
         self,
@@ -209,7 +222,7 @@ class MemoryTCPConnector(MemoryConnector, aiohttp.TCPConnector):
         timeout: aiohttp.ClientTimeout,
         client_error: type[Exception] = aiohttp.ClientConnectorError,
     ) -> tuple[asyncio.BaseTransport, ResponseHandler]:
-        protocol = cast("ResponseHandler", self._factory())
+        protocol = self._factory()
         address = underlying_transport.get_extra_info("peername")
         dial = dial_for(req, address, self._get_ssl_context(req), req.server_hostname or req.host)
         self._door.start_tls(underlying_transport, protocol, dial)
@@ -227,7 +240,7 @@ class MemoryUnixConnector(MemoryConnector, aiohttp.UnixConnector):
         self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
     ) -> ResponseHandler:
         def unix_error(key: Any, exc: OSError) -> Exception:
-            return aiohttp.UnixClientConnectorError(self.path, key, exc)
+            return client_exceptions.UnixClientConnectorError(self.path, key, exc)
 
         _, protocol = await self._dial(req, timeout, dial_for(req, self.path, None, None), unix_error)
         return protocol
@@ -240,15 +253,7 @@ def dial_for(
     server_hostname: str | None,
 ) -> Dial:
     """What `req` asks for, in words that do not depend on aiohttp's version."""
-    return Dial(
-        method=req.method,
-        url=req.url,
-        address=address,
-        ssl=ssl_context,
-        server_hostname=server_hostname,
-        proxy=req.proxy,
-        headers=req.headers,
-    )
+    return Dial(req.method, req.url, address, ssl_context, server_hostname, req.proxy, req.headers)
 
 
 VIEW = "_aiotest_kit_view"
@@ -261,7 +266,7 @@ class View(MemoryConnector):
     _stood_for: Callable[[], Any]
 
     @property
-    def _closed(self) -> bool:  # type: ignore[override]
+    def _closed(self) -> bool:
         connector = self._stood_for()
         return connector is None or bool(connector._closed)
 
@@ -273,10 +278,10 @@ class View(MemoryConnector):
 
     def _release(self, key: Any, protocol: ResponseHandler, *, should_close: bool = False) -> None:
         super()._release(key, protocol, should_close=should_close)
-        if self._conns and not self._closed:
-            pool = self._stood_for()._conns
-            if VIEW not in pool:
-                pool[VIEW] = deque([(PooledInView(self), math.inf)])
+        if self._conns:
+            connector = self._stood_for()
+            if connector is not None and VIEW not in connector._conns:
+                connector._conns[VIEW] = deque([(PooledInView(self), math.inf)])
 
 
 class TCPView(View, MemoryTCPConnector):
@@ -327,7 +332,7 @@ def view_of(connector: aiohttp.BaseConnector, door: Door) -> View:
     if not isinstance(connector, (aiohttp.TCPConnector, aiohttp.UnixConnector)):
         # A connector of somebody's own: what it shares with TCPConnector is taken from it below.
         MemoryTCPConnector.__init__(view, door)
-    view.__dict__.update({name: value for name, value in vars(connector).items() if name not in ("_closed", VIEW)})
+    vars(view).update(vars(connector))
     view._door = door
     # A defaultdict of deques since 3.11, a dict before.
     view._conns = defaultdict(deque) if isinstance(view._conns, defaultdict) else {}
@@ -341,6 +346,7 @@ def view_of(connector: aiohttp.BaseConnector, door: Door) -> View:
         view._throttle_dns_futures = {}
         view._resolve_host_tasks = set()
     vars(connector)[VIEW] = view
+    door.views.append(weakref.ref(view))
     return cast("View", view)
 
 

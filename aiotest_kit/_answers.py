@@ -11,7 +11,7 @@ import inspect
 import json
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, Union, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from aiohttp import payload, web
 from aiohttp.abc import AbstractStreamWriter
@@ -77,7 +77,9 @@ class Raise:
                 self.exception()
             except TypeError as exc:
                 name = self.exception.__name__
-                raise UsageError(f"{name} cannot be made without arguments; reply with an instance of it") from exc
+                raise UsageError(
+                    f"{name} cannot be made without arguments; reply with an instance of it"
+                ) from exc
 
     async def play(self, exchange: Exchange) -> None:
         """Raise the exception in the client."""
@@ -85,8 +87,8 @@ class Raise:
         exchange.fail(exception() if isinstance(exception, type) else exception)
 
 
-HandlerResult = Union[Reply, web.Response, dict[str, Any], list[Any], str, bytes, int]
-HandlerFunction = Callable[["Request"], Union[HandlerResult, Awaitable[HandlerResult]]]
+HandlerResult: TypeAlias = "Reply | web.Response | dict[str, Any] | list[Any] | str | bytes | int"
+HandlerFunction: TypeAlias = "Callable[[Request], HandlerResult | Awaitable[HandlerResult]]"
 
 
 @dataclass(frozen=True)
@@ -116,8 +118,6 @@ class Handler:
 
 
 RETURNS = "return a Reply, web.Response, dict, list, str, bytes or a status"
-
-Piece = Union[bytes, str, float, Answer]
 
 
 class Stream:
@@ -153,12 +153,19 @@ class Stream:
         if callable(pieces):
             pieces = pieces(exchange.request) if self.takes_request else pieces()
         exchange.start(self.head)
-        if isinstance(pieces, AsyncIterable):
-            async for piece in pieces:
-                await send_piece(exchange, piece)
-        else:
-            for piece in pieces:
-                await send_piece(exchange, piece)
+        try:
+            if isinstance(pieces, AsyncIterable):
+                async for piece in pieces:
+                    await send_piece(exchange, piece)
+            else:
+                for piece in pieces:
+                    await send_piece(exchange, piece)
+        finally:
+            # A generator that the client did not wait for must not linger until it is collected.
+            if inspect.isasyncgen(pieces):
+                await pieces.aclose()
+            elif inspect.isgenerator(pieces):
+                pieces.close()
         exchange.finish()
 
 
@@ -189,16 +196,18 @@ class Raw:
             writer.close()
 
 
-def redirect(location: object, status: int, options: ReplyOptions) -> Reply:
+def redirect(location: object, status: int, options: dict[str, Any]) -> Reply:
     """A reply that sends the client to `location`."""
     if status not in REDIRECTS:
-        raise UsageError(f"{status!r} is not a redirect that clients follow; those are 301, 302, 303, 307, 308")
+        raise UsageError(
+            f"{status!r} is not a redirect that clients follow; those are 301, 302, 303, 307, 308"
+        )
     headers = checked_headers(options.pop("headers", ()))
     headers["Location"] = checked_text("location", str(location))
     return Reply(status, **{**options, "headers": headers})
 
 
-def sse(events: Iterable[object], options: ReplyOptions) -> Stream:
+def sse(events: Iterable[object], options: dict[str, Any]) -> Stream:
     """A `text/event-stream` of events (HTML, 9.2); numbers between them are pauses in seconds."""
     headers = checked_headers(options.pop("headers", ()))
     headers.setdefault("Content-Type", "text/event-stream")
@@ -217,7 +226,7 @@ def encode_event(event: object) -> bytes:
     unknown = [name for name in event if name not in EVENT_FIELDS]
     if unknown:
         raise UsageError(f"unknown field {unknown[0]!r} in an event; fields are: {', '.join(EVENT_FIELDS)}")
-    lines = []
+    lines: list[str] = []
     for name in EVENT_FIELDS:
         if name in event:
             value = event[name]
@@ -296,5 +305,3 @@ def describe(function: object) -> str:
     name = getattr(function, "__qualname__", None) or repr(function)
     code = getattr(function, "__code__", None)
     return f"{name!r} ({code.co_filename}:{code.co_firstlineno})" if code else repr(name)
-
-

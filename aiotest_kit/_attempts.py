@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ._messages import Call, Request
-    from ._replies import Reply
     from ._routes import Route, Step
 
 __all__ = ["Attempt", "Attempts"]
@@ -24,36 +23,33 @@ MOST_KEPT = 256
 class Attempt:
     """An attempt that came to nothing: the call, and what its route answered."""
 
-    call: Call[Reply, Route]
+    call: Call[Route]
+    route: Route
     step: Step
 
     def next_step(self) -> Step:
         """What the next attempt meets: the same, unless that was meant for fewer attempts."""
-        route = self.call.route
         self.call.attempts += 1
-        if route is None or self.step.attempts is None or self.call.attempts <= self.step.attempts:
+        if self.step.attempts is None or self.call.attempts <= self.step.attempts:
             return self.step
-        return route.take()
+        return self.route.take()
 
 
 class Attempts:
     """The last attempts that came to nothing, by a token for the call that they belong to."""
 
     def __init__(self) -> None:
-        self._dropped: dict[int, tuple[object, Attempt]] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._dropped)
+        self.kept: dict[int, tuple[object, Attempt]] = {}
 
     def dropped(self, token: object, attempt: Attempt) -> None:
         """Note an attempt. The token is kept, so that no other object has its identity meanwhile."""
-        if len(self._dropped) >= MOST_KEPT:
-            del self._dropped[next(iter(self._dropped))]
-        self._dropped[id(token)] = token, attempt
+        if len(self.kept) >= MOST_KEPT:
+            del self.kept[next(iter(self.kept))]
+        self.kept[id(token)] = token, attempt
 
     def resume(self, token: object, request: Request) -> Attempt | None:
         """The attempt that `request` repeats, if it does."""
-        _, attempt = self._dropped.pop(id(token), (None, None))
+        _, attempt = self.kept.pop(id(token), (None, None))
         if attempt is None:
             return None
         before = attempt.call.request

@@ -23,6 +23,8 @@ __all__ = ["UnmatchedRequest", "UsageError", "join_names", "one_line"]
 class UsageError(Exception):
     """A call of the kit that cannot work; the text says what would."""
 
+    __module__ = "aiotest_kit"
+
 
 class UnmatchedRequest(aiohttp.ClientConnectionError):
     """A request that no route answers; the text names the nearest routes.
@@ -30,6 +32,8 @@ class UnmatchedRequest(aiohttp.ClientConnectionError):
     It is an :class:`aiohttp.ClientConnectionError`, so code under test handles it as it handles a
     network that is down; the fixtures fail the test even if the code swallows it.
     """
+
+    __module__ = "aiotest_kit"
 
 
 def join_names(names: Iterable[object]) -> str:

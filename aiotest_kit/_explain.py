@@ -13,13 +13,16 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from ._errors import join_names, one_line
-from ._patterns import DEFAULT_REGEX, MISSING, PLACEHOLDER, Mismatch, is_predicate, parsed_json, path_of
+from ._expected import MISSING, Mismatch, is_predicate
+from ._patterns import parsed_json
+from ._urls import DEFAULT_REGEX, PLACEHOLDER, path_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from ._messages import Request
-    from ._patterns import OriginPattern, PathPattern, RequestPattern
+    from ._patterns import RequestPattern
+    from ._urls import OriginPattern, PathPattern
 
 __all__ = ["Explained", "Near", "explain_mismatches", "explain_miss", "explain_unused", "nearest"]
 
@@ -28,7 +31,7 @@ SHOWN_SPENT = 3
 SHOWN_UNUSED = 20
 # Of a long log the end is searched for requests near to a route that was not called.
 SEARCHED_REQUESTS = 1000
-WIDEST_VALUE = 100
+WIDEST_VALUE = 60
 WIDEST_COLUMN = 40
 
 # How far away a request is in each respect. What it carries never outweighs the method, nor that the URL.
@@ -39,8 +42,8 @@ OTHER_PATH = 20.0  # twice that, if it has no letter in common
 OTHER_URL = 30.0
 CONTENT_AT_MOST = 9.0
 UNKNOWN = 3.0
-# From here on a request is no help in explaining why a route was not called.
-FAR = 35.0
+# A request that is further away does not help to explain why a route was not called.
+FAR = 30.0
 
 
 class Explained(Protocol):
@@ -211,7 +214,7 @@ def explain_unused(routes: Iterable[R], requests: Iterable[Request] = ()) -> str
 def nearest_request(route: R, requests: Iterable[Request]) -> Near[R] | None:
     """The request nearest to a route, the latest of equals; None if all are far away."""
     found = ranked([(request, route) for request in requests], 1)
-    return found[0] if found and found[0].distance < FAR else None
+    return found[0] if found and found[0].distance <= FAR else None
 
 
 def explain_mismatches(mismatches: Iterable[Mismatch], indent: str = "") -> str:
@@ -274,7 +277,7 @@ def remarks_on(near: Near[R]) -> Iterator[str]:
     if left_out > 0:
         yield f"and {counted(left_out, 'difference')} more"
     if near.error is not None:
-        yield f"asking it raised {one_line(near.error, WIDEST_VALUE)}"
+        yield f"asking it raised {one_line(near.error)}"
     for hint in hints(near):
         yield f"hint: {hint}"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import aiohttp
-from multidict import CIMultiDict
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from ._errors import UsageError, one_line
@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Forward", "RealConnector"]
 
-OF_THE_CONNECTION = ("Connection", "Host", "Keep-Alive", "Proxy-Connection", "TE", "Transfer-Encoding", "Upgrade")
+OF_THE_CONNECTION = (
+    "Connection",
+    "Host",
+    "Keep-Alive",
+    "Proxy-Connection",
+    "TE",
+    "Transfer-Encoding",
+    "Upgrade",
+)
 """Fields that are for one connection only, and are not relayed (RFC 9110, 7.6.1)."""
 
 ADDED_BY_AIOHTTP = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
@@ -42,9 +50,16 @@ class Forward:
             UsageError: it is not an http or https URL.
         """
         if not isinstance(origin, (str, URL)):
-            raise UsageError(f"forward() takes an origin such as 'https://real.example'; got {one_line(origin)}")
+            raise UsageError(
+                f"forward() takes an origin such as 'https://real.example'; got {one_line(origin)}"
+            )
         url = URL(origin)
-        if url.scheme not in ("http", "https") or not url.raw_host or url.raw_query_string or url.raw_fragment:
+        if (
+            url.scheme not in ("http", "https")
+            or not url.raw_host
+            or url.raw_query_string
+            or url.raw_fragment
+        ):
             raise UsageError(f"{str(origin)!r}: forward() takes an origin such as 'https://real.example'")
         return cls(url)
 
@@ -81,9 +96,9 @@ class Forward:
         return URL(str(self.origin).rstrip("/") + request.target, encoded=True)
 
 
-def relayed(headers: object) -> CIMultiDict[str]:
+def relayed(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
     """The headers that go on to the other side."""
-    fields: CIMultiDict[str] = CIMultiDict(headers)  # type: ignore[arg-type]
+    fields = CIMultiDict(headers)
     for name in OF_THE_CONNECTION:
         fields.popall(name, None)
     return fields

@@ -65,7 +65,10 @@ class Gate:
                 self._let_through -= 1
         finally:
             self._held.discard(ticket)
+            # One that gave up while it was let go leaves its turn to the next.
+            self._passing.notify()
 
     def _is_next(self, ticket: int) -> bool:
-        ahead = sum(1 for other in self._held if other < ticket)
+        # A copy: another thread's request may arrive meanwhile.
+        ahead = sum(1 for other in list(self._held) if other < ticket)
         return ahead < self._let_through

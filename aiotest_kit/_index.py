@@ -13,12 +13,13 @@ nothing of replies, or of routes that are spent.
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeAlias, TypeVar
 
-from ._patterns import path_of
+from ._urls import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -60,34 +61,40 @@ class Entry(Generic[T]):
     keys: tuple[Key, ...]
 
 
+ORDER = attrgetter("order")
+ITEM = attrgetter("item")
+
+
 class Index(Generic[T]):
-    """Items by pattern: iterated in order of addition, found newest first."""
+    """Items by pattern: iterated in order of addition, found newest first.
+
+    It may be read while another thread writes; those who write take turns.
+    """
 
     __slots__ = ("_entries", "_kinds", "_shelves")
 
     def __init__(self) -> None:
         self._entries: dict[int, Entry[T]] = {}
         self._kinds: Counter[Kind] = Counter()
-        # Each shelf has its items by order, ascending.
-        self._shelves: dict[Key, dict[int, T]] = {}
+        # Each shelf is ascending, and replaced rather than changed: somebody may be looking through it.
+        self._shelves: dict[Key, tuple[Entry[T], ...]] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def __iter__(self) -> Iterator[T]:
-        return iter([entry.item for entry in sorted(self._entries.values(), key=attrgetter("order"))])
+        return map(ITEM, sorted(self._entries.values(), key=ORDER))
 
     def add(self, item: T, pattern: RequestPattern, order: int) -> None:
         """File an item; of two items, the one with the greater `order` is newer."""
         kind, keys = self._file(pattern)
-        self._entries[id(item)] = Entry(order, item, kind, keys)
+        entry = self._entries[id(item)] = Entry(order, item, kind, keys)
         self._kinds[kind] += 1
         for key in keys:
-            shelf = self._shelves.setdefault(key, {})
-            newest = next(reversed(shelf), order)
-            shelf[order] = item
-            if order < newest:  # an item that was removed comes back
-                self._shelves[key] = dict(sorted(shelf.items(), key=itemgetter(0)))
+            shelf = self._shelves.get(key, ())
+            # At the end, except for an item that was removed and comes back.
+            place = bisect_left(shelf, order, key=ORDER)
+            self._shelves[key] = (*shelf[:place], entry, *shelf[place:])
 
     def remove(self, item: T) -> None:
         """Take an item out again.
@@ -98,20 +105,21 @@ class Index(Generic[T]):
         entry = self._entries.pop(id(item))
         for key in entry.keys:
             shelf = self._shelves[key]
-            del shelf[entry.order]
-            if not shelf:
+            place = bisect_left(shelf, entry.order, key=ORDER)
+            if len(shelf) > 1:
+                self._shelves[key] = shelf[:place] + shelf[place + 1 :]
+            else:
                 del self._shelves[key]
         self._kinds[entry.kind] -= 1
         if not self._kinds[entry.kind]:
             del self._kinds[entry.kind]
 
-    def candidates(self, request: Request) -> Iterable[T]:
-        """The items that may match a request, newest first; none may be added meanwhile."""
+    def candidates(self, request: Request) -> Iterator[T]:
+        """The items that may match a request, newest first."""
         shelves = [shelf for key in self._keys(request) if (shelf := self._shelves.get(key))]
         if len(shelves) == 1:
-            return reversed(shelves[0].values())
-        newest_first = (reversed(shelf.items()) for shelf in shelves)
-        return (item for _, item in heapq.merge(*newest_first, key=itemgetter(0), reverse=True))
+            return map(ITEM, reversed(shelves[0]))
+        return map(ITEM, heapq.merge(*map(reversed, shelves), key=ORDER, reverse=True))
 
     def _keys(self, request: Request) -> Iterable[Key]:
         """The keys under which an item that matches may be filed."""
@@ -120,7 +128,7 @@ class Index(Generic[T]):
         keys: list[Key] = []
         segments: list[str] | None = None
         parameters: Iterable[tuple[str, str]] | None = None
-        for has_path, depth, blanks, is_open, has_method, has_place, has_parameter in self._kinds:
+        for has_path, depth, blanks, is_open, has_method, has_place, has_parameter in list(self._kinds):
             form: str | None = path if has_path else None
             if depth is not None:
                 if segments is None:

@@ -12,7 +12,6 @@ from contextvars import ContextVar
 from functools import lru_cache, partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Literal, TypeAlias
-from weakref import WeakSet
 
 import aiohttp
 
@@ -22,7 +21,7 @@ from ._forward import RealConnector
 from ._memory import MemoryDoor, cancel_tasks, end_tasks, on_loop
 from ._messages import Origin, Request
 from ._router import Router
-from ._routes import Hit, Miss
+from ._routes import HandlerError, Hit, Miss
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
 
-    from ._aiohttp import Connect, Connected, View
+    from ._aiohttp import Connect
     from ._peer import Finder
 
 __all__ = ["Mock", "mock"]
@@ -102,12 +101,13 @@ def mock(router: Router | None = None, *, unmatched: Unmatched = "error") -> Moc
     """Answer the requests of every aiohttp session in the process, until the block ends.
 
     Use it as `with mock() as router:` or `async with mock() as router:`; a `router` of one's own may be
-    given. Nothing leaves the machine: a request that no route answers raises `UnmatchedRequest` in the client.
+    given. Nothing leaves the machine: a request that no route answers raises `UnmatchedRequest` in the
+    client.
     Loopback addresses go through unless a route names them, and so does what `router.passthrough` lets out;
     with `unmatched="passthrough"` so does all that no route asks for.
 
-    Mocks nest, and may be open at once in several tasks, threads and loops: one opened in the same context is
-    asked first, the newest first of all, and then the others.
+    Mocks nest, and may be open at once in several tasks, threads and loops: those opened in the same context
+    are asked first, the newest of them first, and then the others.
 
     An error that escapes from a handler is raised when the block ends.
     """
@@ -140,29 +140,26 @@ class Asked:
                 return outcome
         return outcome
 
+    def failed(self, error: HandlerError) -> None:
+        """Keep an error of the user's code for the test, with the first router."""
+        self._routers[0].failed(error)
+
 
 class InterceptionDoor(MemoryDoor):
     """The memory connections of other people's sessions, while a mock is open."""
 
-    def __init__(self) -> None:
-        super().__init__(Asked(()))
-        self.views: WeakSet[View] = WeakSet()
-
-    def finder_for(self, connected: Connected) -> Finder:
-        """The routers that are open now, where the request was made."""
-        mocks = open_mocks()
-        return mocks[0].router if len(mocks) == 1 else Asked(tuple(mock.router for mock in mocks))
-
-    def view_of(self, connector: aiohttp.BaseConnector) -> View:
-        """The memory connector that stands for a session's own."""
-        view = view_of(connector, self)
-        self.views.add(view)
-        return view
+    def finder_now(self) -> Finder:
+        """The routers that are open now, where the request is made."""
+        if len(opened) == 1:
+            return opened[0].router
+        return Asked(tuple(mock.router for mock in open_mocks()))
 
     def close(self) -> None:
         """End all connections, each on its own loop."""
-        for view in list(self.views):
-            on_loop(loop_of(view), partial(close_view, view))
+        for reference in self.views:
+            view = reference()
+            if view is not None:
+                on_loop(loop_of(view), partial(close_view, view))
         self.hang_up()
 
 
@@ -198,13 +195,12 @@ def close_mock(mock: Mock) -> None:
             replace_connect(replaced)
             door.close()
             door = replaced = None
+    here.set(tuple(other for other in here.get() if other.is_open))
     cancel_tasks(mock.router.tasks)
 
 
 def open_mocks() -> tuple[Mock, ...]:
     """The open mocks, those of this context first, each time the newest first."""
-    if len(opened) == 1:
-        return opened
     mine = tuple(mock for mock in here.get() if mock.is_open)
     return mine + tuple(mock for mock in opened if mock not in mine)
 
@@ -216,16 +212,18 @@ async def connect(
     through = door
     if through is None or isinstance(self, RealConnector) or goes_out(self, req):
         return await (replaced or connect_through)(self, req, traces, timeout)
-    return await through.view_of(self).connect(req, traces, timeout)
+    connection = await connect_through(view_of(self, through), req, traces, timeout)
+    through.acquired(connection.transport, req, timeout, traces)
+    return connection
 
 
 def goes_out(connector: aiohttp.BaseConnector, req: ClientRequest) -> bool:
     """Whether a request is let out to the network."""
     url = req.url
-    mocks = open_mocks()
     local = is_loopback(url.raw_host or "") and not isinstance(connector, aiohttp.UnixConnector)
-    if not local and not any(mock.lets_some_out for mock in mocks):
+    if not local and not any(mock.lets_some_out for mock in opened):
         return False
+    mocks = open_mocks()
     fields = tuple((name.encode(), value.encode()) for name, value in req.headers.items())
     request = Request(req.method, Origin.of(url), url.raw_path_qs, raw_headers=fields)
     for mock in mocks:

@@ -11,7 +11,8 @@ import email.message
 import email.utils
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
 
 from multidict import CIMultiDict, CIMultiDictProxy, MultiDict, MultiDictProxy
@@ -23,18 +24,19 @@ if TYPE_CHECKING:
 
     import aiohttp
 
+    from ._replies import Reply
+
 __all__ = ["Call", "Client", "Origin", "Part", "Request", "parse_cookies"]
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 NO_MATCH_INFO: Mapping[str, str] = {}
 UNREAD: Any = object()
 
-ReplyT = TypeVar("ReplyT")
-RouteT = TypeVar("RouteT")
+R = TypeVar("R")
+"""The type of routes, which are made further up."""
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(NamedTuple):
     """A scheme, host and port (RFC 6454), as one connection has it.
 
     `host` is lower case, in its ASCII form (punycode), an IPv6 address without brackets. `scheme` is
@@ -45,11 +47,12 @@ class Origin:
     host: str
     port: int
 
-    @classmethod
-    def of(cls, url: URL) -> Origin:
+    @staticmethod
+    @lru_cache(maxsize=1024)
+    def of(url: URL) -> Origin:
         """The origin of an absolute URL."""
         scheme = {"ws": "http", "wss": "https"}.get(url.scheme, url.scheme)
-        return cls(scheme, (url.raw_host or "").lower(), url.port or DEFAULT_PORTS.get(scheme, 0))
+        return Origin(scheme, (url.raw_host or "").lower(), url.port or DEFAULT_PORTS.get(scheme, 0))
 
     @property
     def netloc(self) -> str:
@@ -113,7 +116,6 @@ class Request:
         method: str,
         origin: Origin,
         target: str,
-        *,
         raw_headers: tuple[tuple[bytes, bytes], ...] = (),
         body: bytes = b"",
         version: str = "1.1",
@@ -132,14 +134,15 @@ class Request:
         self._parsed: object = UNREAD
 
     def __repr__(self) -> str:
-        return f"<Request {self.method} {self.origin}{self.target}>"
+        return f"<Request {self.method} {self.url}>"
 
     @property
     def url(self) -> URL:
         """The absolute URL, encoded as it was on the wire."""
         url = self._url
         if url is None:
-            path = "" if self.target == "*" else self.target
+            # A target in asterisk- or authority-form has no path (RFC 9112, 3.2.3 and 3.2.4).
+            path = self.target if self.target.startswith("/") else ""
             url = self._url = URL(f"{self.origin}{path}", encoded=True)
         return url
 
@@ -232,8 +235,7 @@ class Request:
         return [read_part(section) for section in split_multipart(boundary_of(self.headers), self.body)]
 
 
-@dataclass(frozen=True)
-class Client:
+class Client(NamedTuple):
     """What the client asked of the connection, which no server can see (memory door only).
 
     `timeout` is the call's own, or the session's; `ssl`, `proxy` and `server_hostname` are as aiohttp
@@ -246,7 +248,7 @@ class Client:
     server_hostname: str | None
 
 
-class Call(Generic[ReplyT, RouteT]):
+class Call(Generic[R]):
     """One logical call: the request, what answered it, and how it went.
 
     `reply` is what was sent, None until then or if nothing was. `route` is None for an unmatched request.
@@ -258,13 +260,13 @@ class Call(Generic[ReplyT, RouteT]):
     __slots__ = ("attempts", "client", "elapsed", "exception", "reply", "request", "route", "started")
 
     def __init__(
-        self, request: Request, route: RouteT | None, started: float, client: Client | None = None
+        self, request: Request, route: R | None, started: float, client: Client | None = None
     ) -> None:
         self.request = request
         self.route = route
         self.started = started
         self.client = client
-        self.reply: ReplyT | None = None
+        self.reply: Reply | None = None
         self.exception: BaseException | None = None
         self.attempts = 1
         self.elapsed: float | None = None
@@ -273,7 +275,7 @@ class Call(Generic[ReplyT, RouteT]):
         if self.exception is not None:
             outcome = type(self.exception).__name__
         else:
-            outcome = str(getattr(self.reply, "status", "no reply yet"))
+            outcome = "no reply yet" if self.reply is None else str(self.reply.status)
         return f"<Call {self.request.method} {self.request.url} -> {outcome}>"
 
 
@@ -337,7 +339,8 @@ def read_part(section: bytes) -> Part:
         head, blank, content = b"", b"\r\n", section[2:]
     if not blank:
         raise ValueError("a part of a multipart body without the empty line behind its headers")
-    message = email.message_from_bytes(head + b"\r\n\r\n")
+    # Names of fields and files may be plain UTF-8 (RFC 7578, 5.1), which the parser for bytes would lose.
+    message = email.message_from_string(head.decode("utf-8", "surrogateescape") + "\r\n\r\n")
     if "Content-Transfer-Encoding" in message:
         message.set_payload(content.decode("ascii", "surrogateescape"))
         content = bytes(message.get_payload(decode=True))

@@ -2,7 +2,8 @@
 
 One `asyncio.Protocol`, the same over memory and over sockets. A plain reply is sent from within
 `data_received`; what takes time (handlers, streams, delays, scripts) runs in a task of its own, one at a
-time, and ends with the connection. Knows the wire and the router. Knows nothing of how the transport was made.
+time, and ends with the connection. Knows the wire and the router. Knows nothing of how the transport was
+made.
 """
 
 from __future__ import annotations
@@ -57,6 +58,9 @@ class Finder(Protocol):
     def find_early(self, request: Request) -> Hit | Miss | None:
         """The route that answers a request of which only the head has come; None if the body is needed."""
 
+    def failed(self, error: HandlerError) -> None:
+        """Keep an error of the user's code for the test."""
+
 
 class ClientGone(Exception):
     """The client closed the connection while it was being answered."""
@@ -65,33 +69,39 @@ class ClientGone(Exception):
 class Peer(asyncio.Protocol):
     """One connection, from the first byte to the last.
 
-    `finder` decides; `origin` is what requests are for that do not say. `fail` makes the client's call
-    raise an exception; None where the client is out of reach.
+    As most servers, it takes the end of what the client sends for the end of the connection.
+
+    `finder` decides; `origin` is what requests are for that do not say. `connections` has the peer while it
+    is connected. `fail` makes the client's call raise an exception; None where the client is out of reach.
     """
+
+    transport: asyncio.Transport
+
+    # What every connection begins with; a connection is made for nearly every test.
+    _client: Client | None = None
+    _attempts: Attempts | None = None
+    _token: object = None
+    _head_seen = False
+    _queue: deque[Request] | None = None
+    _task: asyncio.Task[None] | None = None
+    _ends_with_connection = True
+    _drained: asyncio.Future[None] | None = None
+    _lost = False
 
     def __init__(
         self,
         finder: Finder,
         origin: Origin,
         loop: asyncio.AbstractEventLoop,
+        connections: set[Peer],
         fail: Callable[[BaseException], None] | None = None,
     ) -> None:
         self.loop = loop
         self.fail = fail
-        self.transport: asyncio.Transport
         self._finder = finder
-        self._client: Client | None = None
-        self._attempts: Attempts | None = None
-        self._token: object = None
+        self._connections = connections
         self._reader = RequestReader(origin)
         self._seen: list[bytes] = []
-        self._head_seen = False
-        self._queue: deque[Request] = deque()
-        self._task: asyncio.Task[None] | None = None
-        self._ends_with_connection = True
-        self._drained: asyncio.Future[None] | None = None
-        self._lost = False
-        self._half_closed = False
 
     def expect(self, finder: Finder, client: Client, attempts: Attempts, token: object) -> None:
         """Say who asks the next request: what it asked of the connection, and which call it belongs to."""
@@ -106,6 +116,7 @@ class Peer(asyncio.Protocol):
         """Start reading."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
+        self._connections.add(self)
 
     def data_received(self, data: bytes) -> None:
         """Answer the requests that `data` completes."""
@@ -121,6 +132,8 @@ class Peer(asyncio.Protocol):
             if self._task is None:
                 self._serve(request)
             else:
+                if self._queue is None:
+                    self._queue = deque()
                 self._queue.append(request)
                 if len(self._queue) >= MOST_QUEUED:
                     self.transport.pause_reading()
@@ -131,15 +144,12 @@ class Peer(asyncio.Protocol):
             self._head_seen = True
             self._serve_head(unfinished)
 
-    def eof_received(self) -> bool:
-        """The client sends no more; what it asked is still answered."""
-        self._half_closed = True
-        return self._task is not None
-
     def connection_lost(self, exc: Exception | None) -> None:
         """End what is being answered; a script learns of it from its reader."""
         self._lost = True
-        self._queue.clear()
+        self._connections.discard(self)
+        self._queue = None
+        self._reader.close()
         if self._drained is not None and not self._drained.done():
             self._drained.set_exception(ClientGone())
         if self._task is not None and self._ends_with_connection:
@@ -173,19 +183,34 @@ class Peer(asyncio.Protocol):
             self._serve_connect(request)
             return
         attempts = self._attempts
-        resumed = attempts.resume(self._token, request) if attempts else None
-        if resumed is not None:
-            self._answer(resumed.call, resumed.next_step())
+        if attempts is not None and attempts.kept:
+            resumed = attempts.resume(self._token, request)
+            if resumed is not None:
+                self._answer(resumed.call, resumed.route, resumed.next_step())
+                return
+        try:
+            outcome = self._finder.find(request)
+        except Exception as exc:
+            self._finder_failed(request, exc)
             return
-        outcome = self._finder.find(request)
         if isinstance(outcome, Hit):
             self._answer_hit(request, outcome.route)
         else:
             self._refuse(outcome)
 
+    def _finder_failed(self, request: Request, exc: Exception) -> None:
+        """Keep an error of a user's predicate for the test, and tell the client as a server would."""
+        self._finder.failed(HandlerError(exc, request, None))
+        reply = Reply(500, text=f"{type(exc).__name__} in a predicate of a route")
+        self.transport.write(render(reply, request))
+
     def _serve_head(self, request: Request) -> None:
         """Answer a request whose body is still to come, where its route does so; else ask for the body."""
-        hit = self._finder.find_early(request)
+        try:
+            hit = self._finder.find_early(request)
+        except Exception:
+            # It will be raised again, and kept, when the request is complete.
+            hit = None
         if isinstance(hit, Hit):
             self._answer_hit(request, hit.route)
         elif expects_continue(request):
@@ -204,27 +229,26 @@ class Peer(asyncio.Protocol):
             self.data_received(tunnelled)
 
     def _answer_hit(self, request: Request, route: Route) -> None:
-        call: Call[Reply, Route] = Call(request, route, self.loop.time(), self._client)
+        call: Call[Route] = Call(request, route, self.loop.time(), self._client)
         step = route.take()
         route.record(call)
-        self._answer(call, step)
+        self._answer(call, route, step)
 
-    def _answer(self, call: Call[Reply, Route], step: Step) -> None:
-        reply = step.answer
-        route = call.route
-        assert route is not None
-        if type(reply) is Reply and step.is_plain and route.gate is None:
-            self._send_now(call, step, reply)
-        else:
-            exchange = PlayedExchange(self, call)
-            self._ends_with_connection = not isinstance(reply, Raw)
-            if not self._ends_with_connection:
-                exchange.streams = self._open_streams()
-            self._task = self.loop.create_task(self._play(exchange, step, route))
-            route.track(self._task)
+    def _answer(self, call: Call[Route], route: Route, step: Step) -> None:
+        if step.is_plain and route.gate is None:
+            self._send_now(call, step)
+            return
+        exchange = PlayedExchange(self, call, route)
+        self._ends_with_connection = not isinstance(step.answer, Raw)
+        if not self._ends_with_connection:
+            exchange.streams = self._open_streams()
+        self._task = self.loop.create_task(self._play(exchange, step, route))
+        route.track(self._task)
 
-    def _send_now(self, call: Call[Reply, Route], step: Step, reply: Reply) -> None:
+    def _send_now(self, call: Call[Route], step: Step) -> None:
         request = call.request
+        reply = step.answer
+        assert isinstance(reply, Reply)
         if request.version == "1.1" and request.keep_alive and request.method != "HEAD":
             rendered = step.rendered
             if rendered is None:
@@ -234,13 +258,13 @@ class Peer(asyncio.Protocol):
             data, last = render(reply, request), closes(reply, request)
         self.transport.write(data)
         call.reply = reply
-        call.elapsed = self.loop.time() - call.started
+        call.elapsed = 0.0
         if last or self._reader.upgrade is not None:
             self.transport.close()
 
     def _refuse(self, miss: Miss) -> None:
         text = miss.explain()
-        call: Call[Reply, Route] = Call(miss.request, None, self.loop.time(), self._client)
+        call: Call[Route] = Call(miss.request, None, self.loop.time(), self._client)
         call.exception = error = UnmatchedRequest(text)
         miss.record(call)
         if self.fail is not None:
@@ -256,6 +280,9 @@ class Peer(asyncio.Protocol):
             await exchange.play(step, route)
         except ClientGone:
             pass
+        except GeneratorExit:
+            # The loop was closed under the task: nothing can be sent any more.
+            raise
         except (KeyboardInterrupt, SystemExit, asyncio.CancelledError):
             self.transport.abort()
             raise
@@ -266,7 +293,7 @@ class Peer(asyncio.Protocol):
             self._task = None
         if self._lost or self.transport.is_closing():
             return
-        if self._half_closed or self._reader.upgrade is not None:
+        if self._reader.upgrade is not None:
             self.transport.close()
         elif self._queue:
             self.transport.resume_reading()
@@ -314,11 +341,12 @@ class ScriptWriter(asyncio.StreamWriter):
 class PlayedExchange:
     """The exchange that an answer is played on; see `_answers.Exchange`."""
 
-    def __init__(self, peer: Peer, call: Call[Reply, Route]) -> None:
+    def __init__(self, peer: Peer, call: Call[Route], route: Route) -> None:
         self.request = call.request
         self.streams: tuple[asyncio.StreamReader, ScriptWriter] | None = None
         self._peer = peer
         self._call = call
+        self._route = route
         self._head: Reply | None = None
         self._framing = Framing.NONE
         self._body: list[bytes] = []
@@ -371,7 +399,9 @@ class PlayedExchange:
     def fail(self, exc: BaseException) -> None:
         """Make the client's call raise `exc`."""
         if self._peer.fail is None:
-            raise UsageError(f"{type(exc).__name__} cannot be raised in a client that is out of reach; reply with a fault")
+            raise UsageError(
+                f"{type(exc).__name__} cannot be raised in a client that is out of reach; reply with a fault"
+            )
         self._call.exception = exc
         self._peer.fail(exc)
 
@@ -383,7 +413,11 @@ class PlayedExchange:
     def handler_failed(self, exc: BaseException, route: Route) -> None:
         """Keep an error of the user's code for the test, and tell the client as a server would."""
         peer = self._peer
-        if self.streams is not None and peer.transport.is_closing() and isinstance(exc, (OSError, EOFError)):
+        if (
+            self.streams is not None
+            and peer.transport.is_closing()
+            and isinstance(exc, (ConnectionError, EOFError))
+        ):
             # The client closed the connection that the script was reading or writing.
             return
         route.failed(HandlerError(exc, self.request, route))
@@ -402,7 +436,7 @@ class PlayedExchange:
             call.reply = self._sent()
         replied = self.streams[1].head_sent if self.streams is not None else self._head is not None
         if attempts is not None and not replied:
-            attempts.dropped(token, Attempt(call, step))
+            attempts.dropped(token, Attempt(call, self._route, step))
 
     def _sent(self) -> Reply | None:
         """The reply as far as it was sent."""

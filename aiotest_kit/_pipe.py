@@ -1,21 +1,23 @@
 """A connection without a socket: two transports that hand bytes to each other, as TCP would.
 
-`connected` makes the pair. Nothing arrives within the call that sends it; what is sent in one turn of the loop
-arrives as one piece; a reader that pauses stops the writer; closing, half-closing and resetting look, at the
-other end, as they do on a socket (RFC 9293, 3.6). Knows asyncio. Knows nothing of HTTP.
+`connected` makes the pair. Nothing arrives within the call that sends it; what is sent in one turn of the
+loop arrives as one piece; a reader that pauses stops the writer; closing, half-closing and resetting look, at
+the other end, as they do on a socket (RFC 9293, 3.6). Knows asyncio. Knows nothing of HTTP.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from asyncio import transports
+from asyncio import constants, transports
 from collections import deque
 from itertools import cycle
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    import ssl
+    from collections.abc import Callable, Iterable
 
 __all__ = ["MemoryTransport", "connected"]
 
@@ -30,17 +32,23 @@ class MemorySocket:
     """What `get_extra_info("socket")` gives: the addresses and options of a connection, and no more."""
 
     type = socket.SOCK_STREAM
-    proto = 0
 
     def __init__(self, name: Any, peer: Any) -> None:
         self._name = name
         self._peer = peer
         self._options: dict[tuple[int, int], object] = {}
-        if isinstance(peer, tuple) and isinstance(name, tuple):
-            self.family = socket.AF_INET6 if len(peer) == 4 else socket.AF_INET
-            self.proto = socket.IPPROTO_TCP
-        else:
-            self.family = socket.AF_UNIX
+
+    @property
+    def family(self) -> socket.AddressFamily:
+        """The family of the address connected to."""
+        if isinstance(self._peer, str):
+            return socket.AF_UNIX
+        return socket.AF_INET if len(self._peer) == 2 else socket.AF_INET6
+
+    @property
+    def proto(self) -> int:
+        """TCP, except for a unix socket."""
+        return 0 if self.family == socket.AF_UNIX else socket.IPPROTO_TCP
 
     def getsockname(self) -> Any:
         """This end's address."""
@@ -63,48 +71,116 @@ class MemorySocket:
         return self._options.get((level, option), 0)
 
 
+class ImpliedTLS:
+    """What `get_extra_info("ssl_object")` gives where a client believes that it speaks TLS."""
+
+    server_side = False
+    session_reused = False
+
+    def __init__(self, context: ssl.SSLContext, server_hostname: str | None) -> None:
+        self.context = context
+        self.server_hostname = server_hostname
+
+    def getpeercert(self, binary_form: bool = False) -> dict[str, object] | bytes:
+        """A certificate for the host that was asked for; it has no binary form."""
+        if binary_form:
+            return b""
+        name = self.server_hostname or ""
+        return {"subject": ((("commonName", name),),), "subjectAltName": (("DNS", name),)}
+
+    def cipher(self) -> tuple[str, str, int]:
+        """A cipher suite of TLS 1.3."""
+        return "TLS_AES_256_GCM_SHA384", "TLSv1.3", 256
+
+    def version(self) -> str:
+        """`TLSv1.3`."""
+        return "TLSv1.3"
+
+    def selected_alpn_protocol(self) -> str:
+        """`http/1.1`."""
+        return "http/1.1"
+
+    def compression(self) -> None:
+        """None, as ever in TLS 1.3."""
+
+
+OF_TLS: dict[str, Callable[[Any], object]] = {
+    "ssl_object": lambda tls: tls,
+    "peercert": methodcaller("getpeercert"),
+    "cipher": methodcaller("cipher"),
+    "compression": methodcaller("compression"),
+}
+
+
 # The mixin is what `loop.sendfile` asks of a transport before it falls back to reading and writing.
 class MemoryTransport(transports._FlowControlMixin, asyncio.Transport):
     """One end of a connection in memory."""
 
-    _sendfile_compatible = getattr(asyncio.constants, "_SendfileMode").FALLBACK
+    other: MemoryTransport
+    server: asyncio.BaseProtocol
+    """At the client's end: the protocol that it was connected to."""
+
+    # What every connection begins with; a connection is made for nearly every test.
+    _tls: tuple[ssl.SSLContext, str | None] | None = None
+    _inbox_size = 0
+    _taken = 0
+    """How much of the first piece in the inbox was handed on."""
+    _fin = False
+    _reset: OSError | None = None
+    _scheduled = False
+    _receiving = False
+    _reading_paused = False
+    _closing = False
+    _eof_written = False
+    _lost = False
+    """`connection_lost` was called, or is being called."""
+    _gone = False
+    """The other end has been told."""
+
+    _sendfile_compatible = constants._SendfileMode.FALLBACK
+
+    # As set by the constructor of the mixin, which takes longer than all the rest here.
+    _protocol_paused = False
+    _high_water = 64 * 1024
+    _low_water = 16 * 1024
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, protocol: asyncio.BaseProtocol, extra: dict[str, Any]
     ) -> None:
-        super().__init__(extra, loop)
-        self.loop = loop
+        self._loop = loop
+        self._extra = extra
         self._protocol: Any = protocol
-        self.other: MemoryTransport
-        self.server: asyncio.BaseProtocol
-        # What has arrived and was not taken yet, in order, and how far the first piece was taken.
         self._inbox: deque[bytes] = deque()
-        self._inbox_size = 0
-        self._taken = 0
-        self._fin = False
-        self._reset: OSError | None = None
-        self._scheduled = False
-        self._reading_paused = False
-        self._closing = False
-        self._eof_written = False
-        self._lost = False
-        self._gone = False
 
     def __repr__(self) -> str:
         state = "closed" if self._lost else "closing" if self._closing else "open"
         return f"<MemoryTransport {state} to {self.get_extra_info('peername')}>"
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """What asyncio's own transports tell: `peername`, `sockname`, `socket`, and of TLS what is implied."""
+        """What asyncio's transports tell: `peername`, `sockname`, `socket`, and of TLS what is implied."""
         if name == "socket":
-            known = self._extra
-            if name not in known:
-                known[name] = MemorySocket(known["sockname"], known["peername"])
+            return MemorySocket(self._extra["sockname"], self._extra["peername"])
+        if name in OF_TLS and self._tls is not None:
+            return OF_TLS[name](ImpliedTLS(*self._tls))
         return self._extra.get(name, default)
 
-    def secured(self, extra: dict[str, Any]) -> None:
-        """What follows is TLS, of which `extra` tells."""
-        self._extra.update(extra)
+    def secure(self, context: ssl.SSLContext | None, server_hostname: str | None) -> None:
+        """Tell of TLS from now on, unless there is no context for it."""
+        if context is not None:
+            self._tls = context, server_hostname
+            self._extra["sslcontext"] = context
+
+    # Flow control, as the mixin has it.
+
+    def _maybe_pause_protocol(self) -> None:
+        if not self._protocol_paused and self.get_write_buffer_size() > self._high_water:
+            self._protocol_paused = True
+            self._protocol.pause_writing()
+
+    def _maybe_resume_protocol(self) -> None:
+        if self._protocol_paused and self.get_write_buffer_size() <= self._low_water:
+            self._protocol_paused = False
+            self._protocol.resume_writing()
 
     # Reading.
 
@@ -128,7 +204,8 @@ class MemoryTransport(transports._FlowControlMixin, asyncio.Transport):
 
     def get_protocol(self) -> asyncio.BaseProtocol:
         """The protocol that is handed what comes."""
-        return self._protocol  # type: ignore[no-any-return]
+        protocol: asyncio.BaseProtocol = self._protocol
+        return protocol
 
     # Writing.
 
@@ -171,7 +248,7 @@ class MemoryTransport(transports._FlowControlMixin, asyncio.Transport):
 
     def get_write_buffer_size(self) -> int:
         """The bytes sent that are still waiting for room on the wire."""
-        return max(0, self.other._inbox_size - WIRE)
+        return 0 if self._lost else max(0, self.other._inbox_size - WIRE)
 
     # Ending.
 
@@ -224,35 +301,54 @@ class MemoryTransport(transports._FlowControlMixin, asyncio.Transport):
         finally:
             # Only now does the other end learn of it. A socket closed with bytes unread sends RST, not FIN.
             self._gone = True
+            other = self.other
             if unread:
-                self.other._be_reset()
+                other._be_reset()
             elif not self._eof_written:
-                self.other._fin = True
-                self.other._schedule()
+                other._fin = True
+                other._schedule()
+            if other._gone:
+                # Nothing happens any more: do not leave a cycle for the garbage collector.
+                del self.other, other.other
+            self._protocol = None
 
     # Arriving.
 
     def _schedule(self) -> None:
         if not self._scheduled and not self._reading_paused and not self._closing:
             self._scheduled = True
-            self._loop.call_soon(self._arrive)
+            # What is sent in answer to what has just arrived goes on in the same turn of the loop, behind the
+            # call that sends it: see `_arrive`.
+            if not self.other._receiving:
+                self._loop.call_soon(self._arrive)
 
-    def _arrive(self) -> None:
+    def _arrive(self, is_answer: bool = False) -> None:
         """Hand the protocol one piece, or what ends the connection."""
         self._scheduled = False
         if self._reading_paused or self._closing:
             return
         if self._inbox:
             piece = self._take()
+            other = self.other
+            answering = other._scheduled
+            self._receiving = True
             try:
                 self._protocol.data_received(piece)
             except (SystemExit, KeyboardInterrupt):
                 raise
             except BaseException as exc:
                 self._fatal_error(exc, "Fatal error: protocol.data_received() call failed.")
-            self.other._taken_from()
+            finally:
+                self._receiving = False
+            other._taken_from()
             if self._inbox or self._fin or self._reset:
                 self._schedule()
+            if other._scheduled and not answering:
+                # An answer to an answer waits for its turn: two protocols may go on like this for long.
+                if is_answer:
+                    self._loop.call_soon(other._arrive)
+                else:
+                    other._arrive(True)
         elif self._reset is not None:
             self._force_close(self._reset)
         elif self._fin:
@@ -282,9 +378,11 @@ class MemoryTransport(transports._FlowControlMixin, asyncio.Transport):
 
     def _taken_from(self) -> None:
         """The other end took something: there may be room on the wire again."""
+        if self._lost:
+            return
         if self._protocol_paused:
             self._maybe_resume_protocol()
-        if self._closing and not self._lost and not self.get_write_buffer_size():
+        if self._closing and not self.get_write_buffer_size():
             self._loop.call_soon(self._lose, None)
 
     def _end_of_file(self) -> None:
@@ -295,8 +393,10 @@ class MemoryTransport(transports._FlowControlMixin, asyncio.Transport):
             raise
         except BaseException as exc:
             self._fatal_error(exc, "Fatal error: protocol.eof_received() call failed.")
-        if not keep_open:
-            self.close()
+        if not keep_open and not self._closing:
+            self._closing = True
+            if not self.get_write_buffer_size():
+                self._lose(None)
 
     def _fatal_error(self, exc: BaseException, message: str) -> None:
         context = {"message": message, "exception": exc, "transport": self, "protocol": self._protocol}
@@ -308,9 +408,7 @@ def connected(
     loop: asyncio.AbstractEventLoop,
     client: asyncio.BaseProtocol,
     server: asyncio.BaseProtocol,
-    *,
     address: Any,
-    client_extra: dict[str, Any] | None = None,
 ) -> MemoryTransport:
     """A new connection between two protocols, both told of it; returns the client's end.
 
@@ -320,7 +418,7 @@ def connected(
         local: Any = ("::1", next(ports), 0, 0) if len(address) == 4 else ("127.0.0.1", next(ports))
     else:
         local = ""
-    near = MemoryTransport(loop, client, {"peername": address, "sockname": local, **(client_extra or {})})
+    near = MemoryTransport(loop, client, {"peername": address, "sockname": local})
     far = MemoryTransport(loop, server, {"peername": local, "sockname": address})
     near.other, far.other = far, near
     near.server = server

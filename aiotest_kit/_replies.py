@@ -8,7 +8,7 @@ from __future__ import annotations
 import json as jsonlib
 import math
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from http import HTTPStatus
 from http.cookies import CookieError, Morsel, SimpleCookie
@@ -23,7 +23,16 @@ from ._errors import UsageError, one_line
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["Reply", "ReplyOptions", "as_reply", "checked_delay", "checked_headers", "checked_text", "phrase", "with_body"]
+__all__ = [
+    "Reply",
+    "ReplyOptions",
+    "as_reply",
+    "checked_delay",
+    "checked_headers",
+    "checked_text",
+    "phrase",
+    "with_body",
+]
 
 
 AT_ONCE = 256 * 1024
@@ -75,22 +84,25 @@ class Reply:
         check_options(options)
         fix = super().__setattr__
         fix("status", checked_status(status))
-        fix("reason", checked_text("reason", options.get("reason", phrase(status))))
+        fix("reason", checked_text("reason", options["reason"]) if "reason" in options else phrase(status))
         body, content_type = encode_body(options)
         if body and status in (204, 304):
-            raise UsageError(f"a reply with status {status} has no body (RFC 9110, 6.4.1); got {one_line(body)}")
-        headers = checked_headers(options.get("headers", ()))
-        content_type = options.get("content_type", content_type)
-        if content_type is not None and ("content_type" in options or "Content-Type" not in headers):
-            headers["Content-Type"] = checked_text("content_type", content_type)
-        for name, value in options.get("cookies", {}).items():
-            headers.add("Set-Cookie", cookie_field(name, value))
+            raise UsageError(
+                f"a reply with status {status} has no body (RFC 9110, 6.4.1); got {one_line(body)}"
+            )
+        headers = checked_headers(options["headers"]) if "headers" in options else CIMultiDict()
+        if "content_type" in options:
+            headers["Content-Type"] = checked_text("content_type", options["content_type"])
+        elif content_type is not None:
+            headers.setdefault("Content-Type", content_type)
+        if "cookies" in options:
+            headers.extend(cookie_fields(options["cookies"]))
         if "compress" in options:
             body = compress(options["compress"], body)
             headers.setdefault("Content-Encoding", options["compress"])
         fix("headers", CIMultiDictProxy(headers))
         fix("body", body)
-        fix("delay", checked_delay(options.get("delay", 0)))
+        fix("delay", checked_delay(options["delay"]) if "delay" in options else 0.0)
         trailers = options.get("trailers")
         fix("trailers", CIMultiDictProxy(checked_headers(trailers)) if trailers else None)
 
@@ -140,12 +152,12 @@ def as_reply(value: Reply | dict[str, Any] | list[Any] | str | bytes | int) -> R
     return Reply(json=value)
 
 
+PHRASES = {status.value: status.phrase for status in HTTPStatus}
+
+
 def phrase(status: int) -> str:
     """The registered reason phrase of a status, empty for one that has none."""
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""
+    return PHRASES.get(status, "")
 
 
 def with_body(reply: Reply, body: bytes) -> Reply:
@@ -156,21 +168,21 @@ def with_body(reply: Reply, body: bytes) -> Reply:
     return copy
 
 
-BODY_OPTIONS = ("json", "text", "html", "body", "form")
+ALL_OPTIONS = ReplyOptions.__optional_keys__
+BODY_OPTIONS = frozenset({"json", "text", "html", "body", "form"})
 
 
 def check_options(options: Mapping[str, object]) -> None:
     """Refuse unknown and contradicting keywords of a reply."""
-    known = ReplyOptions.__optional_keys__
-    for name in options:
-        if name not in known:
-            near = get_close_matches(name, known, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise UsageError(
-                f"unknown option {name!r} for a reply; options are: {', '.join(sorted(known))}{hint}"
-            )
-    bodies = [name for name in BODY_OPTIONS if name in options]
-    if len(bodies) > 1:
+    given = options.keys()
+    for name in sorted(given - ALL_OPTIONS):
+        near = get_close_matches(name, ALL_OPTIONS, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise UsageError(
+            f"unknown option {name!r} for a reply; options are: {', '.join(sorted(ALL_OPTIONS))}{hint}"
+        )
+    if len(given & BODY_OPTIONS) > 1:
+        bodies = [name for name in options if name in BODY_OPTIONS]
         raise UsageError(f"a reply has one body; got {' and '.join(f'{name}=' for name in bodies)}")
 
 
@@ -186,15 +198,21 @@ def encode_body(options: Mapping[str, Any]) -> tuple[bytes, str | None]:
     if "html" in options:
         return checked_str("html", options["html"]).encode(), "text/html; charset=utf-8"
     if "form" in options:
-        form = options["form"]
-        pairs = form.items() if isinstance(form, Mapping) else form
-        return urlencode(list(pairs), doseq=True).encode(), "application/x-www-form-urlencoded"
+        return encode_form(options["form"]), "application/x-www-form-urlencoded"
     body = options.get("body", b"")
     if isinstance(body, str):
         return body.encode(), None
     if isinstance(body, (bytes, bytearray, memoryview)):
         return bytes(body), None
     raise UsageError(f"body= is bytes or text; got {one_line(body)} (json= encodes objects)")
+
+
+def encode_form(form: Any) -> bytes:
+    """The fields of a form, URL-encoded."""
+    try:
+        return urlencode(list(form.items() if isinstance(form, Mapping) else form), doseq=True).encode()
+    except (TypeError, ValueError) as exc:
+        raise UsageError(f"form= is a mapping or pairs; got {one_line(form)}") from exc
 
 
 def checked_str(name: str, value: object) -> str:
@@ -222,9 +240,10 @@ def checked_text(name: str, value: object) -> str:
 def checked_headers(given: object) -> CIMultiDict[str]:
     """Header fields from a mapping or pairs; a list of values repeats the name."""
     headers: CIMultiDict[str] = CIMultiDict()
+    if not isinstance(given, Iterable):
+        raise UsageError(f"headers are a mapping or pairs of text; got {one_line(given)}")
     try:
-        pairs = list(given.items() if isinstance(given, Mapping) else given)  # type: ignore[call-overload]
-        for name, values in pairs:
+        for name, values in given.items() if isinstance(given, Mapping) else given:
             if not name or any(char in name for char in " :\r\n\0"):
                 raise UsageError(f"{name!r} is not a header name; route.raw(...) can send anything")
             for value in values if isinstance(values, (list, tuple)) else [values]:
@@ -239,6 +258,14 @@ def checked_delay(delay: object) -> float:
     if isinstance(delay, (int, float)) and not isinstance(delay, bool) and 0 <= delay < math.inf:
         return float(delay)
     raise UsageError(f"a delay is in seconds, 0 or more; got {delay!r}")
+
+
+def cookie_fields(cookies: object) -> Iterator[tuple[str, str]]:
+    """The `Set-Cookie` fields of cookies by name."""
+    if not isinstance(cookies, Mapping):
+        raise UsageError(f"cookies= is a mapping of names to values; got {one_line(cookies)}")
+    for name, value in cookies.items():
+        yield "Set-Cookie", cookie_field(name, value)
 
 
 def cookie_field(name: str, value: object) -> str:

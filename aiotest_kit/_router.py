@@ -8,32 +8,31 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeAlias
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from yarl import URL
 
 from ._errors import UsageError
-from ._patterns import RequestPattern, join_prefix, url_pattern
-from ._routes import BODY_OPTIONS, Hit, Miss, Route, Table
+from ._patterns import RequestPattern
+from ._routes import HandlerError, Hit, Miss, Route, Table
+from ._urls import join_prefix, url_pattern
 from ._verify import Asserted, Calls
 
 if TYPE_CHECKING:
     import asyncio
-    import re
     from collections.abc import Callable, Iterable, Iterator
 
     from typing_extensions import Unpack
-    from yarl import URL
 
     from ._messages import Request
     from ._patterns import MatchOptions
-    from ._routes import HandlerError
+    from ._urls import UrlLike
 
 __all__ = ["Router"]
 
-UrlLike: TypeAlias = "str | URL | re.Pattern[str]"
-"""What a route's URL may be."""
 
-
-class Router(Asserted):
+class Router(Asserted[Route]):
     """The table of stubbed routes, behind every door.
 
     Of the routes that match a request, the one added last answers, unless it is spent; so a test overrides
@@ -42,8 +41,8 @@ class Router(Asserted):
 
     def __init__(self) -> None:
         self._table = Table()
-        self.calls: Calls = self._table.calls
-        self._logs: tuple[Calls, ...] = (self.calls,)
+        self.calls: Calls[Route] = self._table.calls
+        self._logs: tuple[Calls[Route], ...] = (self.calls,)
         self._prefix = ""
         self._headers: Mapping[str, object] | None = None
 
@@ -75,7 +74,7 @@ class Router(Asserted):
         """
         if self._headers is not None:
             match["headers"] = merged(self._headers, match.get("headers"))
-        pattern = RequestPattern(method, under(self._prefix, url), **match)
+        pattern = pattern_of(method, under(self._prefix, url), match)
         route = Route(self._table, pattern, name, self._logs)
         self._table.add(route)
         return route
@@ -122,7 +121,7 @@ class Router(Asserted):
         router._table = self._table
         router.calls = Calls()
         router._logs = (router.calls, *self._logs)
-        router._prefix = under(self._prefix, str(prefix))
+        router._prefix = join_prefix(self._prefix, str(prefix))
         router._headers = merged(self._headers or {}, headers) if headers or self._headers else None
         url_pattern(router._prefix)
         return router
@@ -158,12 +157,12 @@ class Router(Asserted):
         The calls stay in the log, and a route of the block that was never called still fails the test.
         """
         table = self._table
-        before = {route: route.snapshot() for route in table.orders}
+        before = {route: route.snapshot() for route in table.routes}
         passthrough = list(table.passthrough)
         try:
             yield self
         finally:
-            for route in [route for route in table.orders if route not in before]:
+            for route in [route for route in table.routes if route not in before]:
                 table.remove(route)
                 table.discarded.append(route)
             for route, steps in before.items():
@@ -175,7 +174,7 @@ class Router(Asserted):
     @property
     def routes(self) -> tuple[Route, ...]:
         """The routes, in order of addition; of a router under a prefix, its own."""
-        return tuple(route for route in self._table.orders if self.calls in route.logs)
+        return tuple(route for route in self._table.routes if self.calls in route.logs)
 
     @property
     def misses(self) -> tuple[Miss, ...]:
@@ -195,9 +194,10 @@ class Router(Asserted):
 
     def find(self, request: Request) -> Hit | Miss:
         """The route that answers `request`, or what is nearest; `request.match_info` has its captures."""
-        for route in self._table.index.candidates(request):
-            if route.pattern.matches(request):
-                request.capture(route.pattern.captures(request))
+        for route, is_sure, captures in self._table.candidates(request):
+            if is_sure or route.pattern.matches(request):
+                if captures:
+                    request.capture(captures)
                 return Hit(route)
         return Miss(request, self._table)
 
@@ -206,32 +206,33 @@ class Router(Asserted):
 
         None where the body has to be awaited: to tell the routes apart, or because the answer does so.
         """
-        for route in self._table.index.candidates(request):
+        for route, is_sure, captures in self._table.candidates(request):
             if route.needs_body:
-                if not any(mismatch.part not in BODY_OPTIONS for mismatch in route.pattern.differences(request)):
+                if route.pattern.matches_head(request):
                     return None
-            elif route.pattern.matches(request):
-                request.capture(route.pattern.captures(request))
+            elif is_sure or route.pattern.matches(request):
+                request.capture(captures)
                 return Hit(route) if route.answers_early else None
         return Miss(request, self._table)
 
+    def failed(self, error: HandlerError) -> None:
+        """Keep an error of the user's code for the test."""
+        self._table.handler_errors.append(error)
+
     def claims(self, request: Request) -> bool:
         """Whether a route is there for the method and URL of a request, whatever else it asks."""
-        return any(
-            not any(mismatch.part in ("method", "url") for mismatch in route.pattern.differences(request))
-            for route in self._table.index.candidates(request)
-        )
+        return bool(self._table.candidates(request))
 
     def names(self, request: Request) -> bool:
         """Whether a route is there for the very origin of a request, not just for any.
 
         A regex is if it matches the URL, and would not with another host in its place.
         """
-        table = self._table
-        if (request.origin.host, request.origin.port) in table.places:
+        named = self._table.named
+        if (request.origin.host, request.origin.port) in named.places:
             return True
         here, elsewhere = str(request.url), str(request.url.with_host("elsewhere.invalid"))
-        return any(regex.match(here) and not regex.match(elsewhere) for regex in table.regexes)
+        return any(regex.match(here) and not regex.match(elsewhere) for regex in named.regexes)
 
     @property
     def tasks(self) -> set[asyncio.Task[None]]:
@@ -252,13 +253,26 @@ class Router(Asserted):
         return f"Router of {self._prefix}" if self._prefix else "Router"
 
 
+def pattern_of(method: str | Iterable[str], url: UrlLike, match: MatchOptions) -> RequestPattern:
+    """What a route asks of a request."""
+    if isinstance(method, str) and isinstance(url, str) and not match:
+        return plain_pattern(method, url)
+    return RequestPattern(method, url, **match)
+
+
+@lru_cache(maxsize=4096)
+def plain_pattern(method: str, url: str) -> RequestPattern:
+    """A method and a URL. Patterns are values, and a suite makes the same routes for each of its tests."""
+    return RequestPattern(method, url)
+
+
 def under(prefix: str, url: UrlLike) -> UrlLike:
     """The URL of a route under a prefix, if there is one."""
-    if not prefix:
-        return url
-    if not isinstance(url, str):
+    if isinstance(url, (str, URL)):
+        return join_prefix(prefix, url)
+    if prefix:
         raise UsageError(f"{url!r}: a URL under the prefix {prefix!r} is a path, such as '/users'")
-    return join_prefix(prefix, url)
+    return url
 
 
 def tail_of(prefix: str | URL) -> str:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 import os
-import sys
 import threading
-from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from ._answers import Raw, Stream, as_answer, redirect, sse
 from ._errors import UsageError, one_line
@@ -21,19 +20,19 @@ from ._explain import explain_miss
 from ._forward import Forward
 from ._gate import Gate
 from ._index import Index
-from ._patterns import UrlRegex
 from ._replies import Reply, checked_delay
+from ._urls import UrlRegex
 from ._verify import Asserted, Calls
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from typing_extensions import Unpack
     from yarl import URL
 
     from ._answers import Answer
-    from ._messages import Call, Request
+    from ._messages import Call, Origin, Request
     from ._patterns import RequestPattern
     from ._replies import ReplyOptions
 
@@ -46,15 +45,14 @@ BODY_OPTIONS = frozenset({"json", "form", "multipart", "body", "where"})
 class Step:
     """One answer in a route's sequence, and how often it is still to be given.
 
-    `is_plain` says that the answer can be sent at once, whole. `left` is None for an answer given once if another follows it, else for ever. `rendered` has the bytes of
-    a plain reply, and whether the connection ends with it, once they are known.
+    `is_plain` says that the answer can be sent at once, whole. `left` is None for an answer given once if
+    another follows it, else for ever. `rendered` has the bytes of a plain reply, and whether the connection
+    ends with it, once they are known.
     """
 
     __slots__ = ("answer", "attempts", "delay", "is_plain", "left", "rendered")
 
-    def __init__(
-        self, answer: Reply | Answer, times: int | None, attempts: int | None, delay: float
-    ) -> None:
+    def __init__(self, answer: Reply | Answer, times: int | None, attempts: int | None, delay: float) -> None:
         self.answer = answer
         self.attempts = attempts
         self.delay = delay
@@ -73,7 +71,7 @@ class Step:
 NOT_SAID = Step(Reply(), None, None, 0)
 
 
-class Route(Asserted):
+class Route(Asserted["Route"]):
     """One stubbed route: which requests it answers, with what, and the calls it had.
 
     Made by a `Router`'s verbs. A route without a reply answers 200 with an empty body. Replies form a
@@ -82,21 +80,20 @@ class Route(Asserted):
     """
 
     def __init__(
-        self, table: Table, pattern: RequestPattern, name: str | None, logs: tuple[Calls, ...]
+        self, table: Table, pattern: RequestPattern, name: str | None, logs: tuple[Calls[Route], ...]
     ) -> None:
         self.pattern = pattern
         self.name = name
         self.location = caller_location()
-        self.calls: Calls = Calls()
+        self.calls: Calls[Route] = Calls()
         self.replied = 0
         self.is_optional = False
         self.logs = (self.calls, *logs)
         self._table = table
         self._steps: list[Step] = []
         self._position = 0
-        self._lock = threading.Lock()
         self.gate: Gate | None = None
-        self.needs_body = any(part in BODY_OPTIONS for part in pattern._options)
+        self.needs_body = not BODY_OPTIONS.isdisjoint(pattern.option_names)
 
     def __repr__(self) -> str:
         name = f" {self.name!r}" if self.name else ""
@@ -144,7 +141,7 @@ class Route(Asserted):
 
     def redirect(self, location: str | URL, status: int = 302, **options: Unpack[ReplyOptions]) -> Route:
         """Send the client to `location` (301, 302, 303, 307 or 308; RFC 9110, 15.4)."""
-        return self._add(redirect(location, status, options))
+        return self._add(redirect(location, status, {**options}))
 
     def stream(
         self, pieces: object, status: int = 200, *, times: int | None = None, **options: Unpack[ReplyOptions]
@@ -167,7 +164,7 @@ class Route(Asserted):
         else) and `comment`; a number is a pause in seconds.
         """
         delay = checked_delay(options.pop("delay", 0))
-        return self._add(sse(events, options), delay=delay)
+        return self._add(sse(events, {**options}), delay=delay)
 
     def raw(
         self,
@@ -218,7 +215,9 @@ class Route(Asserted):
         """How many calls it can answer in all; None is no limit."""
         if not self._steps or self._steps[-1].left is None:
             return None
-        return self.replied + sum(1 if step.left is None else step.left for step in self._steps[self._position :])
+        return self.replied + sum(
+            1 if step.left is None else step.left for step in self._steps[self._position :]
+        )
 
     @property
     def spent(self) -> bool:
@@ -228,16 +227,27 @@ class Route(Asserted):
     def _add(
         self, answer: Reply | Answer, times: int | None = None, attempts: int | None = None, delay: float = 0
     ) -> Route:
-        checked_count("times", times)
-        checked_count("attempts", attempts)
-        with self._lock:
+        if times is not None:
+            check_count("times", times)
+        if attempts is not None:
+            check_count("attempts", attempts)
+        with self._table.lock:
             was_spent = self.spent
             self._steps.append(Step(answer, times, attempts, delay))
         if was_spent:
             self._table.restore(self)
         return self
 
-    # For the peer.
+    # For the table and the peer.
+
+    def candidate(self, request: Request) -> Candidate | None:
+        """The route as a candidate for the method and URL of `request`; None if these are not its own."""
+        pattern = self.pattern
+        if pattern.matches_line(request):
+            return Candidate(
+                self, not pattern.option_names and not pattern.query_pairs, pattern.captures(request)
+            )
+        return None
 
     @property
     def answers_early(self) -> bool:
@@ -245,7 +255,7 @@ class Route(Asserted):
         step = self._steps[self._position] if self._position < len(self._steps) else NOT_SAID
         return isinstance(step.answer, Raw)
 
-    def record(self, call: Call[Reply, Route]) -> None:
+    def record(self, call: Call[Route]) -> None:
         """Write a call into the logs."""
         for log in self.logs:
             log.add(call)
@@ -267,7 +277,7 @@ class Route(Asserted):
     def roll_back(self, steps: tuple[Step, ...]) -> None:
         """Drop the answers that were added since `snapshot`."""
         if len(self._steps) != len(steps):
-            with self._lock:
+            with self._table.lock:
                 was_spent = self.spent
                 self._steps[:] = steps
                 self._position = min(self._position, len(steps))
@@ -276,34 +286,39 @@ class Route(Asserted):
 
     def take(self) -> Step:
         """The answer to the next call, used once."""
-        with self._lock:
-            self.replied += 1
-            steps = self._steps
+        steps = self._steps
+        if len(steps) == 1 and steps[0].left is None:
+            return steps[0]
+        with self._table.lock:
             if not steps:
                 return NOT_SAID
-            # Two loops may have found the route at once; the one too late is given the last answer again.
-            position = min(self._position, len(steps) - 1)
-            step = steps[position]
-            if step.left is None:
-                if position < len(steps) - 1:
-                    self._position += 1
-            else:
+            self.replied += 1
+            if self._position == len(steps):
+                # Two loops found the route at once; the one too late is given the last answer again.
+                return steps[-1]
+            step = steps[self._position]
+            if step.left is not None:
                 step.left -= 1
-                if step.left <= 0:
-                    self._position = position + 1
-            spent = self._position == len(steps)
-        if spent:
-            self._table.retire(self)
+                used_up = step.left == 0
+            else:
+                used_up = self._position < len(steps) - 1
+            if used_up:
+                self._position += 1
+                if self._position == len(steps):
+                    self._table.retire(self)
         return step
 
 
 @dataclass(frozen=True)
 class HandlerError:
-    """An error that escaped from a handler, generator or script, and the request it was answering."""
+    """An error that escaped from the user's code, and the request that was being answered.
+
+    `route` is None where it came from a predicate, before a route was found.
+    """
 
     exception: BaseException
     request: Request
-    route: Route
+    route: Route | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,80 +337,141 @@ class Miss:
 
     def explain(self) -> str:
         """What was asked, and the routes nearest to it with what differs in each."""
-        return explain_miss(self.request, tuple(self.table.orders))
+        return explain_miss(self.request, tuple(self.table.routes))
 
-    def record(self, call: Call[Reply, Route]) -> None:
+    def record(self, call: Call[Route]) -> None:
         """Keep it for the test."""
         self.table.misses.append(self)
         self.table.calls.add(call)
 
 
+class Candidate(NamedTuple):
+    """A route that may answer requests for one method and URL, and what it captures of the URL.
+
+    `is_sure` says that nothing else is asked.
+    """
+
+    route: Route
+    is_sure: bool
+    captures: Mapping[str, str]
+
+
+FEW = 16
+MOST_KNOWN = 4096
+
+
 class Table:
-    """What a router and the routers under its prefixes have in common: all routes, in one index."""
+    """What a router and the routers under its prefixes have in common: all routes, all calls.
+
+    `routes` has each route, spent ones too, with its number in order of addition. `calls` has every call,
+    also those that no route answered. `discarded` are routes that a scope took back, which still ought to
+    have been called.
+    """
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self.calls = Calls()
-        """Every call, also those that no route answered."""
-        self.index: Index[Route] = Index()
-        self.orders: dict[Route, int] = {}
-        """Each route in the table, spent ones too, with its number in order of addition."""
-        self.added = 0
+        self.calls: Calls[Route] = Calls()
+        self.routes: dict[Route, int] = {}
         self.discarded: list[Route] = []
-        """Routes that a scope took back, which still ought to have been called."""
-        self.places: Counter[tuple[str, int]] = Counter()
-        self.regexes: Counter[re.Pattern[str]] = Counter()
-        """The hosts and ports that routes name, and the routes' regexes."""
         self.passthrough: list[RequestPattern] = []
         self.misses: list[Miss] = []
         self.handler_errors: list[HandlerError] = []
         self.tasks: set[asyncio.Task[None]] = set()
+        self._added = 0
+        self._index: Index[Route] | None = None
+        self._known: dict[tuple[str, str, Origin], tuple[Candidate, ...]] = {}
+        self._named: Named | None = None
+
+    def candidates(self, request: Request) -> tuple[Candidate, ...]:
+        """The routes that may answer `request`, newest first.
+
+        Remembered for each method and URL until the routes change: most calls of a test repeat another.
+        """
+        key = (request.method, request.target, request.origin)
+        known = self._known.get(key)
+        if known is None:
+            with self.lock:
+                found = [
+                    candidate for route in self._filed(request) if (candidate := route.candidate(request))
+                ]
+                if len(self._known) >= MOST_KNOWN:
+                    self._known.clear()
+                known = self._known[key] = tuple(found)
+        return known
+
+    @property
+    def named(self) -> Named:
+        """What the routes' URLs name."""
+        named = self._named
+        if named is None:
+            with self.lock:
+                urls = [route.pattern.url for route in self.routes]
+            named = self._named = Named(
+                frozenset(place for url in urls if url.origin is not None for place in url.origin.places),
+                tuple({url.regex for url in urls if isinstance(url, UrlRegex)}),
+            )
+        return named
 
     def add(self, route: Route) -> None:
         """Put a route on top."""
         with self.lock:
-            self.added += 1
-            self.orders[route] = self.added
-            self.index.add(route, route.pattern, self.added)
-            self._count(route.pattern, 1)
+            self._added += 1
+            self.routes[route] = self._added
+            if self._index is not None:
+                self._index.add(route, route.pattern, self._added)
+            self._changed()
 
     def remove(self, route: Route) -> None:
         """Take a route out, if it is there."""
         with self.lock:
-            if self.orders.pop(route, None) is not None:
-                self._count(route.pattern, -1)
-                if not route.spent:
-                    self.index.remove(route)
+            if self.routes.pop(route, None) is not None:
+                if self._index is not None and not route.spent:
+                    self._index.remove(route)
+                self._changed()
 
     def retire(self, route: Route) -> None:
         """Stop offering a route that is spent."""
         with self.lock:
-            if route in self.orders:
-                self.index.remove(route)
+            if route in self.routes:
+                if self._index is not None:
+                    self._index.remove(route)
+                self._changed()
 
     def restore(self, route: Route) -> None:
-        """Offer a spent route again, in its old place: the index only takes items in their order."""
+        """Offer a route that was spent again, in its old place."""
         with self.lock:
-            if route in self.orders:
-                self.index = Index()
-                for each, order in self.orders.items():
-                    if not each.spent:
-                        self.index.add(each, each.pattern, order)
+            if route in self.routes:
+                if self._index is not None:
+                    self._index.add(route, route.pattern, self.routes[route])
+                self._changed()
+
+    def _changed(self) -> None:
+        """Forget what was found out of the routes as they were."""
+        self._known.clear()
+        self._named = None
+
+    def _filed(self, request: Request) -> Iterable[Route]:
+        """The routes to look at, newest first. A few are looked at one by one; more are worth an index."""
+        if self._index is None:
+            if len(self.routes) <= FEW:
+                return [route for route in reversed(self.routes) if not route.spent]
+            self._index = Index()
+            for route, order in self.routes.items():
+                if not route.spent:
+                    self._index.add(route, route.pattern, order)
+        return self._index.candidates(request)
 
 
-    def _count(self, pattern: RequestPattern, by: int) -> None:
-        """Keep count of what routes name."""
-        url = pattern.url
-        counter: Counter[Any] = self.regexes if isinstance(url, UrlRegex) else self.places
-        for name in [url.regex] if isinstance(url, UrlRegex) else url.origin.places if url.origin else ():
-            counter[name] += by
-            if not counter[name]:
-                del counter[name]
+class Named(NamedTuple):
+    """What routes name in their URLs: hosts with their ports, and regexes."""
+
+    places: frozenset[tuple[str, int]]
+    regexes: tuple[re.Pattern[str], ...]
 
 
-def checked_count(name: str, count: object) -> None:
+def check_count(name: str, count: object) -> None:
     """Refuse what is not a number of times."""
-    if count is not None and (not isinstance(count, int) or isinstance(count, bool) or count < 1):
+    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
         raise UsageError(f"{name}= is a whole number, 1 or more; got {count!r}")
 
 
@@ -404,10 +480,10 @@ PACKAGE = os.path.dirname(__file__) + os.sep
 
 def caller_location() -> str:
     """`file:line` of the code outside this package that is being run, relative to the working directory."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
         frame = frame.f_back
-    return f"{shown_path(frame.f_code.co_filename)}:{frame.f_lineno}"
+    return f"{shown_path(frame.f_code.co_filename)}:{frame.f_lineno}" if frame is not None else "?"
 
 
 @functools.lru_cache(maxsize=256)

@@ -1,13 +1,18 @@
 """What a test owes its mock: every request answered, every route called, no error in a handler.
 
-Decides and words it; pytest carries it out. Knows the router. Knows nothing of hooks.
+Decides and words it; fixtures and hooks carry it out. Knows the router and what pytest says of a test. Knows
+nothing of connections and sessions.
 """
 
 from __future__ import annotations
 
+import os
 import traceback
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import pytest
 
 from ._errors import UsageError, join_names
 from ._explain import explain_unused
@@ -15,20 +20,48 @@ from ._verify import timeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from types import TracebackType
 
     from ._router import Router
+    from ._routes import HandlerError
 
-__all__ = ["Policy", "Watched"]
+__all__ = ["Policy", "Watch"]
+
+Unmatched: TypeAlias = Literal["error", "allow", "passthrough"]
+Unused: TypeAlias = Literal["error", "allow"]
+
+CHOICES = {"unmatched": ("error", "allow", "passthrough"), "unused": ("error", "allow")}
+SHOWN_MISSES = 10
+PACKAGE = os.path.dirname(__file__) + os.sep
 
 
 @dataclass(frozen=True)
 class Policy:
     """What is made of a request that no route answers, and of a route that is never called."""
 
-    unmatched: str = "error"
-    unused: str = "error"
+    unmatched: Unmatched = "error"
+    unused: Unused = "error"
 
-    def updated(self, settings: Mapping[str, object], source: str) -> Policy:
+    @classmethod
+    def of(cls, item: pytest.Item) -> Policy:
+        """What the markers of a test, the nearest first, and the ini options say.
+
+        Raises:
+            UsageError: an option or its value is unknown.
+        """
+        policy = cls()
+        for name in CHOICES:
+            ini = f"aiotest_kit_{name}"
+            policy = policy.updated({name: item.config.getini(ini)}, f"the ini option {ini}")
+        for node, marker in reversed(list(item.iter_markers_with_node("aiotest"))):
+            source = f"@pytest.mark.aiotest on {node.nodeid}"
+            if marker.args:
+                value = marker.args[0]
+                raise UsageError(f"{value!r} of {source} has no name; options are: {join_names(CHOICES)}")
+            policy = policy.updated(marker.kwargs, source)
+        return policy
+
+    def updated(self, settings: Mapping[str, Any], source: str) -> Policy:
         """The policy with other settings; `source` says where they stand.
 
         Raises:
@@ -39,39 +72,99 @@ class Policy:
             if choices is None:
                 raise UsageError(f"unknown option {name!r} of {source}; options are: {join_names(CHOICES)}")
             if value not in choices:
-                raise UsageError(f"{name}={value!r} of {source}; it may be: {join_names(choices)}")
+                raise UsageError(f"unknown {name} {value!r} of {source}; it may be: {join_names(choices)}")
         return replace(self, **settings)
 
 
-CHOICES = {"unmatched": ("error", "allow", "passthrough"), "unused": ("error", "allow")}
+@dataclass
+class Watch:
+    """The routers of one test, held to its policy."""
 
-
-@dataclass(frozen=True)
-class Watched:
-    """A router whose test is held to a policy."""
-
-    router: Router
     policy: Policy
+    routers: list[Router] = field(default_factory=list)
+    passed: bool = False
+    """Whether the call phase is over and found nothing wrong."""
 
-    def handler_error(self) -> BaseException | None:
-        """The first error that escaped from a handler."""
-        errors = self.router.handler_errors
-        return errors[0].exception if errors else None
+    def verdict(self) -> BaseException | None:
+        """What fails a test whose call went well; None if nothing does."""
+        return self.handler_failure() or self.failure([*self.unanswered(), *self.never_called()])
 
-    def complaint(self) -> str | None:
-        """What the test left undone, if anything."""
-        parts = []
-        if self.policy.unmatched == "error":
-            parts += [miss.explain() for miss in self.router.misses]
-        never_called = self.router.never_called
-        if never_called and self.policy.unused == "error":
-            parts.append(explain_unused(never_called, [call.request for call in self.router.calls]))
-        return "\n".join(parts) if parts else None
+    def late_verdict(self) -> BaseException | None:
+        """What fails the teardown of a test that passed: what happened since.
 
-    def sections(self) -> Iterator[tuple[str, str]]:
-        """What helps to understand a failure of the test: titles and texts."""
-        for error in self.router.handler_errors:
-            text = "".join(traceback.format_exception(error.exception))
-            yield "error in a handler", f"while answering {error.request.method} {error.request.url}\n{text}"
-        if self.router.calls:
-            yield "aiohttp calls", timeline(self.router.calls)
+        A test that did not pass has its report, and a route may well be left out at the end.
+        """
+        return (self.handler_failure() or self.failure([*self.unanswered()])) if self.passed else None
+
+    def handler_failure(self) -> BaseException | None:
+        """The first error that escaped from a handler, traced from the handler on."""
+        for error in self.handler_errors():
+            trace = own_traceback(error.exception)
+            if trace is not None:
+                return error.exception.with_traceback(trace)
+            return self.failure([described(error)])
+        return None
+
+    def failure(self, complaints: list[str]) -> BaseException | None:
+        """A failure that consists of texts, if there are any."""
+        return pytest.fail.Exception("\n".join(complaints), pytrace=False) if complaints else None
+
+    def handler_errors(self) -> Iterator[HandlerError]:
+        """What escaped from handlers, in order."""
+        for router in self.routers:
+            yield from router.handler_errors
+
+    def unanswered(self) -> Iterator[str]:
+        """A report for each request that no route answered, if the policy minds; equal ones are one."""
+        if self.policy.unmatched != "error":
+            return
+        reports = Counter(miss.explain() for router in self.routers for miss in router.misses)
+        for report, times in list(reports.items())[:SHOWN_MISSES]:
+            asked, newline, why = report.partition("\n")
+            yield asked + (f" ({times} times)" if times > 1 else "") + newline + why
+        if len(reports) > SHOWN_MISSES:
+            yield f"and {len(reports) - SHOWN_MISSES} more that no route answered"
+
+    def never_called(self) -> Iterator[str]:
+        """A report on the routes that were never called, if there are any and the policy minds."""
+        for router in self.routers:
+            if self.policy.unused == "error" and router.never_called:
+                yield explain_unused(router.never_called, [call.request for call in router.calls])
+
+    def sections(self, raised: BaseException | None) -> Iterator[tuple[str, str]]:
+        """What helps to understand a failure beside the exception that was raised: titles and texts."""
+        chain = list(causes(raised))
+        told = "\n".join(map(str, chain))
+        for error in self.handler_errors():
+            if error.exception not in chain and described(error) not in told:
+                yield "error in a handler", described(error)
+        unanswered = [report for report in self.unanswered() if report not in told]
+        if unanswered:
+            yield "unanswered requests", "\n".join(unanswered)
+        for router in self.routers:
+            if router.calls:
+                yield "aiohttp calls", timeline(router.calls)
+
+
+def own_traceback(exc: BaseException) -> TracebackType | None:
+    """The part of a traceback that begins outside this package; None if there is no such part."""
+    trace = exc.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(PACKAGE):
+        trace = trace.tb_next
+    return trace
+
+
+def described(error: HandlerError) -> str:
+    """An error of a handler with its traceback, from the handler on, and the request."""
+    exc = error.exception
+    lines = traceback.format_exception(type(exc), exc, own_traceback(exc))
+    return f"while answering {error.request.method} {error.request.url}\n{''.join(lines).rstrip()}"
+
+
+def causes(exc: BaseException | None) -> Iterator[BaseException]:
+    """An exception and those that led to it."""
+    seen: set[int] = set()
+    while exc is not None and id(exc) not in seen:
+        seen.add(id(exc))
+        yield exc
+        exc = exc.__cause__ or exc.__context__

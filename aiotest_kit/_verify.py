@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
 
 from ._errors import UsageError, one_line
+from ._expected import left_over
 from ._explain import explain_mismatches
 from ._messages import Call
 from ._patterns import RequestPattern
@@ -24,18 +25,18 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from ._patterns import MatchOptions
-    from ._replies import Reply
-    from ._routes import Route
 
-    AnyCall: TypeAlias = Call[Reply, Route]
+__all__ = ["Asserted", "Calls", "timeline"]
 
-__all__ = ["Asserted", "Calls"]
+SHOWN_CALLS = 25
+R = TypeVar("R")
+AnyCall: TypeAlias = Call[Any]
 
 
-class Calls(Sequence["AnyCall"]):
+class Calls(Sequence[Call[R]], Generic[R]):
     """Calls in the order in which they were made. The log of a route or router grows as calls are made."""
 
-    def __init__(self, calls: Iterable[AnyCall] = ()) -> None:
+    def __init__(self, calls: Iterable[Call[R]] = ()) -> None:
         self._calls = list(calls)
         self._waiters = Waiters()
 
@@ -46,14 +47,14 @@ class Calls(Sequence["AnyCall"]):
         return len(self._calls)
 
     @overload
-    def __getitem__(self, index: int) -> AnyCall: ...
+    def __getitem__(self, index: int) -> Call[R]: ...
     @overload
-    def __getitem__(self, index: slice) -> Calls: ...
-    def __getitem__(self, index: int | slice) -> AnyCall | Calls:
+    def __getitem__(self, index: slice) -> Calls[R]: ...
+    def __getitem__(self, index: int | slice) -> Call[R] | Calls[R]:
         return Calls(self._calls[index]) if isinstance(index, slice) else self._calls[index]
 
     @property
-    def first(self) -> AnyCall:
+    def first(self) -> Call[R]:
         """The first call.
 
         Raises:
@@ -62,7 +63,7 @@ class Calls(Sequence["AnyCall"]):
         return self._at(0)
 
     @property
-    def last(self) -> AnyCall:
+    def last(self) -> Call[R]:
         """The last call.
 
         Raises:
@@ -76,7 +77,7 @@ class Calls(Sequence["AnyCall"]):
         method: str | Iterable[str] | None = None,
         url: str | URL | re.Pattern[str] | None = None,
         **match: Unpack[MatchOptions],
-    ) -> Calls:
+    ) -> Calls[R]:
         """The calls whose request is as asked, in the vocabulary of `Router.route`."""
         pattern = RequestPattern(method, url, **match)
         return Calls(call for call in self._calls if pattern.matches(call.request))
@@ -87,7 +88,7 @@ class Calls(Sequence["AnyCall"]):
         method: str | Iterable[str] | None = None,
         url: str | URL | re.Pattern[str] | None = None,
         **match: Unpack[MatchOptions],
-    ) -> AnyCall:
+    ) -> Call[R]:
         """The only call whose request is as asked; with nothing asked, the only call.
 
         Raises:
@@ -105,7 +106,7 @@ class Calls(Sequence["AnyCall"]):
         """Forget the calls."""
         self._calls.clear()
 
-    def add(self, call: AnyCall) -> None:
+    def add(self, call: Call[R]) -> None:
         """Write a call into the log, and wake who waits for it."""
         self._calls.append(call)
         if self._waiters:
@@ -115,16 +116,16 @@ class Calls(Sequence["AnyCall"]):
         """Whether there are `n` calls within `timeout` seconds of the running loop's clock."""
         return await self._waiters.until(lambda: len(self._calls) >= n, timeout)
 
-    def _at(self, index: int) -> AnyCall:
+    def _at(self, index: int) -> Call[R]:
         if not self._calls:
             raise AssertionError("there are no calls")
         return self._calls[index]
 
 
-class Asserted:
+class Asserted(Generic[R]):
     """What can be asserted of the calls of a route or router. Failures show what differs."""
 
-    calls: Calls
+    calls: Calls[R]
 
     @property
     def _owner(self) -> str:
@@ -141,7 +142,7 @@ class Asserted:
         """How many calls there were; a call that aiohttp tried twice is one."""
         return len(self.calls)
 
-    async def wait(self, n: int = 1, timeout: float = 1.0) -> Calls:
+    async def wait(self, n: int = 1, timeout: float = 1.0) -> Calls[R]:
         """The calls, as soon as there are `n`, those made before counted.
 
         `timeout` is in seconds of the running loop's clock. A call is there when its request is, before it
@@ -152,7 +153,8 @@ class Asserted:
         """
         if not await self.calls.reach(n, timeout):
             raise AssertionError(
-                f"{len(self.calls)} of {n} calls of {self._owner} came within {timeout} s{listing(self.calls)}"
+                f"{len(self.calls)} of {n} calls of {self._owner} came within {timeout} s"
+                f"{listing(self.calls)}"
             )
         return self.calls
 
@@ -164,7 +166,9 @@ class Asserted:
     def assert_called_once(self) -> None:
         """Fail unless there was one call."""
         if len(self.calls) != 1:
-            raise AssertionError(f"{self._owner} was called {times(len(self.calls))}, not once{listing(self.calls)}")
+            raise AssertionError(
+                f"{self._owner} was called {times(len(self.calls))}, not once{listing(self.calls)}"
+            )
 
     def assert_not_called(self) -> None:
         """Fail if there was a call."""
@@ -209,7 +213,9 @@ class Asserted:
         self.assert_called_once()
         self.assert_called_with(method=method, url=url, **match)
 
-    def assert_calls(self, expected: Iterable[Mapping[str, object] | Asserted], *, in_order: bool = True) -> None:
+    def assert_calls(
+        self, expected: Iterable[Mapping[str, object] | Asserted[Any]], *, in_order: bool = True
+    ) -> None:
         """Fail unless there were just these calls, in this order.
 
         Each is a route that was to be called, or a mapping in the vocabulary of `Router.route`, with
@@ -227,7 +233,7 @@ class Expected:
     """One of the calls that `assert_calls` is given: one of a certain route, or one of a certain kind."""
 
     text: str
-    owner: Asserted | None
+    owner: Asserted[Any] | None
     pattern: RequestPattern
 
     @classmethod
@@ -238,7 +244,9 @@ class Expected:
         if isinstance(item, Mapping):
             pattern = RequestPattern(**item)
             return cls(pattern.describe(), None, pattern)
-        raise UsageError(f"an expected call is a route or a mapping such as {{'method': 'GET'}}; got {one_line(item)}")
+        raise UsageError(
+            f"an expected call is a route or a mapping such as {{'method': 'GET'}}; got {one_line(item)}"
+        )
 
     def differences(self, call: AnyCall) -> str | None:
         """What differs in a call, as text; None if it is as expected."""
@@ -246,6 +254,10 @@ class Expected:
             return "       it is a call of another route"
         differences = list(self.pattern.differences(call.request))
         return explain_mismatches(differences, "       ") if differences else None
+
+    def is_of(self, call: AnyCall) -> bool:
+        """Whether a call is as expected."""
+        return self.differences(call) is None
 
 
 def in_turn(wanted: list[Expected], actual: list[AnyCall]) -> Iterable[str]:
@@ -261,15 +273,12 @@ def in_turn(wanted: list[Expected], actual: list[AnyCall]) -> Iterable[str]:
 
 
 def in_any_order(wanted: list[Expected], actual: list[AnyCall]) -> Iterable[str]:
-    """What is left when each expected call has taken the first that is as expected."""
-    left = list(actual)
-    for expected in wanted:
-        found = next((call for call in left if expected.differences(call) is None), None)
-        if found is None:
-            yield f"  expected {expected.text}, was not made"
-        else:
-            left.remove(found)
-    for call in left:
+    """What is left when as many expected calls as can be have a call of their own."""
+    missing = left_over(wanted, actual, Expected.is_of)
+    for expected in missing:
+        yield f"  expected {expected.text}, was not made"
+    made = [expected for expected in wanted if not any(expected is other for other in missing)]
+    for call in left_over(actual, made, lambda call, expected: expected.is_of(call)):
         yield f"  not expected: {title(call)}"
 
 
@@ -304,9 +313,16 @@ def times(number: int, noun: str = "time") -> str:
 
 
 def timeline(calls: Sequence[AnyCall]) -> str:
-    """When each call was made, counted from the first, how long its answer took, and what it was."""
+    """When each call was made, counted from the first, how long its answer took, and what it was.
+
+    Of many calls, the first and the last ones.
+    """
     lines = []
-    for call in calls:
+    for number, call in enumerate(calls):
+        if SHOWN_CALLS <= number < len(calls) - SHOWN_CALLS:
+            if number == SHOWN_CALLS:
+                lines.append(f"... and {times(len(calls) - 2 * SHOWN_CALLS, 'more call')} ...")
+            continue
         if call.exception is not None:
             outcome = type(call.exception).__name__
         else:
@@ -314,5 +330,7 @@ def timeline(calls: Sequence[AnyCall]) -> str:
         took = "" if call.elapsed is None else f" in {call.elapsed:.3f} s"
         tried = "" if call.attempts == 1 else f", {call.attempts} attempts"
         route = "" if call.route is None else f"  {call.route.name or call.route.location}"
-        lines.append(f"+{call.started - calls[0].started:.3f} s  {title(call)} -> {outcome}{took}{tried}{route}")
+        lines.append(
+            f"+{call.started - calls[0].started:.3f} s  {title(call)} -> {outcome}{took}{tried}{route}"
+        )
     return "\n".join(lines)

@@ -89,6 +89,10 @@ class RequestReader:
             raise BadRequest(str(exc)) from exc
         return complete
 
+    def close(self) -> None:
+        """Let go of the parser, which holds on to the reader."""
+        del self._parser
+
     # What follows is called by httptools, from within `feed`.
 
     def on_url(self, url: bytes) -> None:
@@ -109,14 +113,10 @@ class RequestReader:
         origin = self.origin
         if not target.startswith("/"):
             origin, target = self._read_target(method, target)
-        self.unfinished = Request(
-            method,
-            origin,
-            target,
-            raw_headers=tuple(self._headers),
-            version=self._parser.get_http_version(),
-            keep_alive=self._parser.should_keep_alive(),
-        )
+        parser = self._parser
+        headers = tuple(self._headers)
+        version, keep_alive = parser.get_http_version(), parser.should_keep_alive()
+        self.unfinished = Request(method, origin, target, headers, b"", version, keep_alive)
         self._target = b""
         self._headers = []
 
@@ -129,6 +129,8 @@ class RequestReader:
         if self._body:
             request.body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
             self._body = []
+        # Trailer fields (RFC 9112, 7.1.2) are not kept; the next request must not have them.
+        self._headers = []
         self.unfinished = None
         self._complete.append(request)
 
@@ -139,6 +141,8 @@ class RequestReader:
         if method == "CONNECT":
             return Origin.of(URL(f"https://{target}", encoded=True)), target
         url = URL(target, encoded=True)
+        if not url.raw_host:
+            raise ValueError(f"{target!r} names no host")
         return Origin.of(url), url.raw_path_qs
 
 
@@ -211,7 +215,8 @@ def closes(reply: Reply, request: Request) -> bool:
     if not request.keep_alive or "close" in reply.headers.get("Connection", "").lower():
         return True
     promised = reply.headers.get(CONTENT_LENGTH, "0")
-    return request.method != "HEAD" and promised.isdecimal() and int(promised) > len(reply.body)
+    has_body = request.method != "HEAD" and reply.status not in NO_BODY
+    return has_body and promised.isdecimal() and int(promised) > len(reply.body)
 
 
 def chunk(data: bytes) -> bytes:

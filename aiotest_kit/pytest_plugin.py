@@ -1,8 +1,8 @@
 """The pytest plugin: fixtures, hooks, options. What they decide is decided elsewhere.
 
 Loaded by the entry point `aiotest_kit`, by `pytest_plugins = ["aiotest_kit.pytest_plugin"]`, or by the first
-use of a fixture that was imported from `aiotest_kit.fixtures`; once in any case. Nothing of aiohttp is imported
-before a fixture is used.
+use of a fixture that was imported from `aiotest_kit.fixtures`; once in any case. Nothing of aiohttp is
+imported before a fixture is used. There is nothing for pytest to rewrite here: PYTEST_DONT_REWRITE.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .fixtures import WATCHED, aiohttp_mock
+from .fixtures import WATCH, aiohttp_mock, has_traceback
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -31,7 +31,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "a request that no route answers: error (default), allow, or passthrough",
         default="error",
     )
-    parser.addini("aiotest_kit_unused", "a route that is never called: error (default) or allow", default="error")
+    parser.addini(
+        "aiotest_kit_unused", "a route that is never called: error (default) or allow", default="error"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -41,23 +43,28 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Fail a test that passed but for what its mocks saw; show what they saw where it failed by itself.
+    """Fail a test that passed but for what its mocks saw.
 
-    In the call phase, so that the test fails, once, and an expected failure stays one. An outcome that the
-    test has already is never replaced.
+    In the call phase, so that the test fails, once, and an expected failure stays one. A test that raised
+    stays what it is.
     """
-    try:
-        result = yield
-    except BaseException:
-        for watched in item.stash.get(WATCHED, ()):
-            for title, text in watched.sections():
-                item.add_report_section("call", title, text)
-        raise
-    for watched in item.stash.get(WATCHED, ()):
-        error = watched.handler_error()
-        if error is not None:
-            raise error
-    complaints = [text for watched in item.stash.get(WATCHED, ()) if (text := watched.complaint())]
-    if complaints:
-        pytest.fail("\n".join(complaints), pytrace=False)
+    __tracebackhide__ = has_traceback
+    result = yield
+    failure = item.stash[WATCH].verdict() if WATCH in item.stash else None
+    if failure is not None:
+        raise failure
     return result
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show beside a failure what its mocks saw; outermost, when it is settled whether it is one."""
+    report = yield
+    if WATCH in item.stash:
+        watch = item.stash[WATCH]
+        watch.passed = report.when == "call" and report.passed
+        if report.failed:
+            report.sections.extend(watch.sections(call.excinfo.value if call.excinfo else None))
+    return report

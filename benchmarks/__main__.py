@@ -21,7 +21,7 @@ from .rounds import Plan, Row, measure, weigh
 
 PLUGIN = "plugin"
 FULL = Plan(sets=4, rounds=6, batch=0.04, histories=True)
-QUICK = Plan(sets=1, rounds=7, batch=0.02, histories=False)
+QUICK = Plan(sets=1, rounds=5, batch=0.02, histories=False)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -47,9 +47,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     print(f"{machine()}; {time.monotonic() - started:.0f} s")
     print(f"\n{ratios(rows)}\n\n{floors(rows)}")
-    if plugin is not None:
-        alone, ours = plugin
-        print(f"pytest --collect-only: {alone:.1f} ms with pytest-aiohttp alone, {ours:.1f} ms with the kit")
     print(f"\n{budget_table(lines)}")
     if options.json:
         figures = {
@@ -73,7 +70,7 @@ def measured_rows(names: Sequence[str], plan: Plan) -> list[Row]:
     return rows
 
 
-def measured_plugin(plan: Plan) -> tuple[float, float] | None:
+def measured_plugin(plan: Plan) -> float | None:
     print("measuring the pytest plugin ...", file=sys.stderr)
     try:
         return plugin_milliseconds(plan.sets * plan.rounds)

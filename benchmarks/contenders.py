@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any
 
 import aiohttp
 from aiohttp import web
@@ -38,7 +39,7 @@ Open = Callable[[Paths], AbstractAsyncContextManager[Door]]
 
 @dataclass(frozen=True)
 class Contender:
-    """One row of the table. ``keep`` is for tools whose own fixture keeps a server from test to test."""
+    """One row of the table. ``keep`` is for what can stay from test to test: a server, or routes."""
 
     name: str
     environment: str
@@ -56,23 +57,59 @@ async def open_floor(paths: Paths) -> AsyncIterator[Door]:
         yield Door(session, ORIGIN)
 
 
+def add_routes(router: Any, paths: Paths) -> None:
+    for path in paths:
+        router.get(ORIGIN + path).reply(200, json=BODY)
+
+
 @asynccontextmanager
 async def open_mock(paths: Paths) -> AsyncIterator[Door]:
     with import_module("aiotest_kit").mock() as router:
-        for path in paths:
-            router.get(ORIGIN + path).reply(200, json=BODY)
+        add_routes(router, paths)
         async with aiohttp.ClientSession() as session:
             yield Door(session, ORIGIN, router.calls.clear)
+
+
+@asynccontextmanager
+async def keep_mock() -> AsyncIterator[Open]:
+    kit = import_module("aiotest_kit")
+    kept = kit.Router()
+
+    @asynccontextmanager
+    async def reopen(paths: Paths) -> AsyncIterator[Door]:
+        if not kept.routes:
+            add_routes(kept, paths)
+        with kit.mock(kept) as router:
+            async with aiohttp.ClientSession() as session:
+                yield Door(session, ORIGIN, router.calls.clear)
+        kept.calls.clear()
+
+    yield reopen
 
 
 @asynccontextmanager
 async def open_mock_session(paths: Paths) -> AsyncIterator[Door]:
     kit = import_module("aiotest_kit")
     router = kit.Router()
-    for path in paths:
-        router.get(ORIGIN + path).reply(200, json=BODY)
+    add_routes(router, paths)
     async with kit.mock_session(router) as session:
         yield Door(session, ORIGIN, router.calls.clear)
+
+
+@asynccontextmanager
+async def keep_mock_session() -> AsyncIterator[Open]:
+    kit = import_module("aiotest_kit")
+    router = kit.Router()
+
+    @asynccontextmanager
+    async def reopen(paths: Paths) -> AsyncIterator[Door]:
+        if not router.routes:
+            add_routes(router, paths)
+        async with kit.mock_session(router) as session:
+            yield Door(session, ORIGIN, router.calls.clear)
+        router.calls.clear()
+
+    yield reopen
 
 
 @asynccontextmanager
@@ -166,11 +203,11 @@ CONTENDERS = {
     contender.name: contender
     for contender in (
         Contender(FLOOR, "own", open_floor, records=False),
-        Contender(MOCK, "own", open_mock, ours=True),
-        Contender(MOCK_SESSION, "own", open_mock_session, ours=True),
+        Contender(MOCK, "own", open_mock, ours=True, keep=keep_mock),
+        Contender(MOCK_SESSION, "own", open_mock_session, ours=True, keep=keep_mock_session),
         Contender("TestServer", "own", open_test_server, records=False),
         Contender("aioresponses", "aioresponses", open_aioresponses),
-        Contender("aiointercept", "servers", open_aiointercept, keep=keep_aiointercept),
+        Contender("aiointercept", "aiointercept", open_aiointercept, keep=keep_aiointercept),
         Contender("aresponses", "servers", open_aresponses),
         Contender("pytest-httpserver", "servers", open_pytest_httpserver, keep=keep_pytest_httpserver),
     )

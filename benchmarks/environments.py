@@ -26,7 +26,8 @@ def requirements(environment: str) -> list[str]:
     return {
         # aiohttp 3.13.5 is the newest that aioresponses 0.7.9 works on, hence a floor of its own there.
         "aioresponses": ["aioresponses==0.7.9", "aiohttp==3.13.5"],
-        "servers": ["aiointercept==1.0.0", "aresponses==3.0.0", "pytest-httpserver==1.2.0", ours],
+        "aiointercept": ["aiointercept==1.0.0", ours],
+        "servers": ["aresponses==3.0.0", "pytest-httpserver==1.2.0", ours],
         # The kit as users install it: pytest rewrites no modules of an editable install, which is cheaper.
         "plugin": [str(ROOT), ours, *(f"{name}=={version(name)}" for name in ("pytest", "pytest-aiohttp"))],
     }[environment]

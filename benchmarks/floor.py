@@ -31,6 +31,12 @@ class CannedTransport(asyncio.Transport):
     def write(self, data: object) -> None:
         self._loop.call_soon(self._protocol.data_received, self._answer)
 
+    def pause_reading(self) -> None:
+        """Nothing: without this aiohttp would pay for an exception here in each call."""
+
+    def resume_reading(self) -> None:
+        """Nothing, as above."""
+
     def is_closing(self) -> bool:
         return self._closing
 

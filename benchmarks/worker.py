@@ -79,7 +79,7 @@ async def time_calls(contender: Contender, routes: int, recorded: int) -> None:
 
 
 async def time_cycles(contender: Contender, keep: bool) -> None:
-    """Open, session, one call, close; with ``keep`` as the tool's own fixture does: the server stays."""
+    """Open, session, one call, close; with ``keep``, what can stay from test to test is made only once."""
     async with AsyncExitStack() as stack:
         reopen = contender.open
         if keep:

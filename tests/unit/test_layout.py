@@ -20,10 +20,12 @@ PACKAGE = Path(aiotest_kit.__file__).parent
 
 # From values to doors. A module imports from rows above its own, or from its own row.
 LAYOUT = """
-    _errors _messages _aiohttp _waiting _pipe
-    _values _gate
-    _urls
-    _patterns _replies
+    _errors _aiohttp _waiting _pipe
+    _replies
+    _messages
+    _expected _gate
+    _urls _fields
+    _patterns
     _answers _faults _index _websocket _forward _explain
     _verify
     _routes

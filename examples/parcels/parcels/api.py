@@ -66,7 +66,8 @@ async def label(request: web.Request) -> web.StreamResponse:
                 request.transport.abort()
             return response
         except ConnectionResetError:
-            # The customer has hung up. Leaving the block drops the carrier's connection too.
+            # The customer has hung up, and leaving the block drops the carrier's connection too. With
+            # handler_cancellation, as under aiohttp's own TestServer, this handler is cancelled instead.
             return response
         await response.write_eof()
     return response

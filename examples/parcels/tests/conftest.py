@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import aiohttp
 import pytest
 
 # The service is not installed: the example runs in a clone as it stands
@@ -53,8 +54,8 @@ def settings(slept: list[float]) -> Settings:
 async def api(
     aiohttp_client: AiohttpClient, aiohttp_mock: Router, settings: Settings
 ) -> TestClient[web.Request, web.Application]:
-    """A customer's client of the running service."""
-    return await aiohttp_client(make_app(settings))
+    """A customer's client of the running service, who waits five seconds and no longer."""
+    return await aiohttp_client(make_app(settings), timeout=aiohttp.ClientTimeout(total=5))
 
 
 @pytest.fixture

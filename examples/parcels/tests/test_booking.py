@@ -279,6 +279,7 @@ async def test_a_body_that_is_no_json_object_is_a_400(api: Api, aiohttp_mock: Ro
         pytest.param({"weight_grams": 30_001}, ["weight_grams"], id="too heavy"),
         pytest.param({"weight_grams": True}, ["weight_grams"], id="true is no weight"),
         pytest.param({"callback_url": "http://shop.example"}, ["callback_url"], id="callback without TLS"),
+        pytest.param({"callback_url": "https://["}, ["callback_url"], id="half a callback"),
         pytest.param({"callback_url": "/hooks"}, ["callback_url"], id="relative callback"),
         pytest.param(
             {"from": None, "to": {"country": "nl"}},

@@ -76,6 +76,17 @@ async def test_retry_after_as_a_date_is_honoured(
     assert slept == [pytest.approx(7.5, abs=0.6)]  # a date has whole seconds
 
 
+@pytest.mark.parametrize("wish", ["soon", "-1", "Wed, 99 Foo 2024"])
+async def test_a_retry_after_that_nobody_can_read_is_ignored(
+    api: Api, scans: Route, parcel: str, slept: list[float], wish: str
+) -> None:
+    """What is neither a number of seconds nor a date leaves us our own pause."""
+    scans.reply(503, headers={"Retry-After": wish}).reply(200, json=NO_SCANS)
+
+    assert (await api.get(f"{parcel}/tracking")).status == 200
+    assert slept == [0.2]
+
+
 async def test_a_retry_after_beyond_our_patience_ends_it_at_once(
     api: Api, scans: Route, parcel: str, slept: list[float]
 ) -> None:
@@ -166,7 +177,7 @@ class TestInAHurry:
         pytest.param(
             Reply(200, json={"scans": [{"code": "?", "time": 0, "depot": ""}]}), id="an unknown code"
         ),
-        pytest.param(Reply(500, text="oops"), id="a 500"),
+        pytest.param(Reply(500, json=NO_SCANS), id="a 500"),
         pytest.param(Reply(403), id="a refused key"),
     ],
 )
@@ -181,6 +192,27 @@ async def test_an_answer_that_nobody_can_use_is_a_502(
     assert (status, title) == (502, "Carrier unavailable")
     scans.assert_called_once()
     assert slept == []
+
+
+@pytest.mark.parametrize(
+    "rates",
+    [
+        pytest.param([], id="none"),
+        pytest.param([{"service": "island", "amount": "5.00", "currency": "GBP"}], id="none in euro"),
+        pytest.param([{"service": "standard", "amount": "cheap", "currency": "EUR"}], id="no amount"),
+    ],
+)
+async def test_a_price_that_nobody_can_use_is_a_502(
+    api: Api, swiftship: Router, postbox: Router, booking: dict[str, object], rates: list[dict[str, str]]
+) -> None:
+    """Nothing is booked at a price that we would have to guess."""
+    postbox.get("/quote").reply(404)
+    swiftship.post("/rates").reply(200, json={"rates": rates})
+
+    status, _, detail = await told(await api.post("/parcels", json=booking))
+
+    assert status == 502
+    assert detail.startswith("swiftship answered what we cannot read")
 
 
 async def test_one_carrier_down_leaves_the_other(

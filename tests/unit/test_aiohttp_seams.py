@@ -1,0 +1,392 @@
+"""What `_aiohttp.py` relies on and aiohttp does not document: each seam, so that its move is noticed here."""
+
+import ast
+import asyncio
+import importlib
+import inspect
+import ssl
+import weakref
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import client_exceptions
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.client_reqrep import ClientRequest
+from yarl import URL
+
+from aiotest_kit import Router, _aiohttp, mock_session
+from aiotest_kit._aiohttp import (
+    Dial,
+    MemoryTCPConnector,
+    View,
+    connect_through,
+    raise_in_client,
+    view_of,
+)
+
+VERSION = tuple(int(part) for part in aiohttp.__version__.split(".")[:2])
+
+
+def stays(condition: object, what: str) -> None:
+    """Fail, in words that tell where to look, unless a seam is where it was."""
+    if not condition:
+        pytest.fail(f"aiohttp moved {what}; see _aiohttp.py", pytrace=False)
+
+
+def find(path: str) -> Any:
+    """What stands at a dotted path, `aiohttp.module:Class.attribute`."""
+    module, _, names = path.partition(":")
+    found: Any = importlib.import_module(module)
+    for name in names.split("."):
+        stays(hasattr(found, name), path)
+        found = getattr(found, name)
+    return found
+
+
+def shape(function: Callable[..., object]) -> str:
+    """The parameters of a function, without annotations and the values of defaults."""
+    parts, is_keyword_only = [], False
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            is_keyword_only = True
+        elif parameter.kind is parameter.KEYWORD_ONLY and not is_keyword_only:
+            is_keyword_only = True
+            parts.append("*")
+        prefix = "*" * (parameter.kind is parameter.VAR_POSITIONAL)
+        prefix += "**" * (parameter.kind is parameter.VAR_KEYWORD)
+        default = "" if parameter.default is parameter.empty else "="
+        parts.append(f"{prefix}{parameter.name}{default}")
+    return ", ".join(parts)
+
+
+CONNECT = "self, req, traces, timeout"
+FUNCTIONS = {
+    "aiohttp.connector:BaseConnector.connect": CONNECT,
+    "aiohttp.connector:BaseConnector._release": "self, key, protocol, *, should_close=",
+    "aiohttp.connector:TCPConnector._create_connection": CONNECT,
+    "aiohttp.connector:UnixConnector._create_connection": CONNECT,
+    "aiohttp.connector:TCPConnector._wrap_create_connection": (
+        "self, *args, addr_infos, req, timeout, client_error=, **kwargs"
+    ),
+    "aiohttp.connector:TCPConnector._start_tls_connection": (
+        "self, underlying_transport, req, timeout, client_error="
+    ),
+    "aiohttp.connector:TCPConnector._get_fingerprint": "self, req",
+    "aiohttp.connector:TCPConnector._get_ssl_context": "self, req",
+    "aiohttp.client_proto:ResponseHandler.set_exception": "self, exc, exc_cause=",
+    "aiohttp.helpers:ceil_timeout": "delay, ceil_threshold=",
+    "aiohttp.helpers:is_ip_address": "host",
+    "aiohttp.helpers:set_exception": "fut, exc, exc_cause=",
+    "aiohttp.client_exceptions:ClientConnectorError.__init__": "self, connection_key, os_error",
+    "aiohttp.client_exceptions:UnixClientConnectorError.__init__": "self, path, connection_key, os_error",
+    "aiohttp.client_exceptions:ClientConnectorCertificateError.__init__": (
+        "self, connection_key, certificate_error"
+    ),
+}
+
+ASYNC = ("connect", "_create_connection", "_wrap_create_connection", "_start_tls_connection")
+
+# Those that are only set are here too: a view must not share them.
+OF_EVERY_CONNECTOR = (
+    "_closed",
+    "_conns",
+    "_factory",
+    "_loop",
+    "_cleanup_handle",
+    "_cleanup_closed_handle",
+    "_cleanup_closed_transports",
+)
+OF_TCP_CONNECTORS = ("_cached_hosts", "_resolver", "_throttle_dns_futures", "_resolve_host_tasks")
+SINCE = {"_resolver_owner": (3, 11)}
+OF_OTHERS = ("_payload", "_ttl")
+
+
+@pytest.mark.parametrize(("path", "parameters"), FUNCTIONS.items())
+def test_functions(path: str, parameters: str) -> None:
+    """Each function that is called or overridden is there, with the parameters that it had."""
+    function = find(path)
+    actual = shape(function)
+
+    stays(parameters == actual, f"{path}: its parameters were ({parameters}), are ({actual})")
+    if path.rpartition(".")[2] in ASYNC:
+        stays(inspect.iscoroutinefunction(function), f"{path}: it was a coroutine function")
+
+
+def test_every_private_name_is_listed() -> None:
+    """Whatever `_aiohttp.py` touches by a private name has its seam above."""
+    tree = ast.parse(Path(_aiohttp.__file__).read_text(encoding="utf-8"))
+    own = {"_door", "_dial", "_stood_for", "_view"}
+    names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    names |= {
+        node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    }
+    private = {name for name in names if name.startswith("_") and not name.endswith("__")}
+    listed = {path.rpartition(".")[2] for path in FUNCTIONS}
+    listed |= {*OF_EVERY_CONNECTOR, *OF_TCP_CONNECTORS, *OF_OTHERS, *SINCE}
+
+    assert set() == private - own - listed
+
+
+@pytest.mark.parametrize("name", ["cert_errors", "ssl_errors"])
+def test_error_classes(name: str) -> None:
+    """aiohttp's own tuples of TLS errors say which class a caller sees."""
+    found = find(f"aiohttp.client_exceptions:{name}")
+
+    stays(
+        isinstance(found, tuple) and all(issubclass(each, Exception) for each in found),
+        f"client_exceptions.{name}: it was a tuple of exception classes",
+    )
+
+
+@asynccontextmanager
+async def connectors() -> AsyncIterator[tuple[aiohttp.TCPConnector, aiohttp.UnixConnector]]:
+    tcp, unix = aiohttp.TCPConnector(), aiohttp.UnixConnector("/run/app.sock")
+    yield tcp, unix
+    await tcp.close()
+    await unix.close()
+
+
+async def test_attributes_of_connectors() -> None:
+    """What a view takes over or replaces is where it was."""
+    async with connectors() as (tcp, unix):
+        for name in OF_EVERY_CONNECTOR:
+            stays(hasattr(tcp, name), f"TCPConnector.{name}")
+            stays(hasattr(unix, name), f"UnixConnector.{name}")
+        for name in OF_TCP_CONNECTORS:
+            stays(hasattr(tcp, name), f"TCPConnector.{name}")
+        for name, version in SINCE.items():
+            stays(hasattr(tcp, name) or VERSION < version, f"TCPConnector.{name}")
+        stays("/run/app.sock" == unix.path, "UnixConnector.path")
+        stays(not tcp.closed, "BaseConnector.closed")
+
+
+async def test_dns_cache() -> None:
+    """A view's DNS cache is made like the one of the connector, empty."""
+    connector = aiohttp.TCPConnector(ttl_dns_cache=7)
+    cache = find("aiohttp.connector:TCPConnector") and connector._cached_hosts
+    stays(7 == getattr(cache, "_ttl", None), "TCPConnector._cached_hosts._ttl")
+    stays("ttl" in inspect.signature(type(cache)).parameters, "TCPConnector._cached_hosts: its parameter ttl")
+    await connector.close()
+
+
+async def test_response_handler() -> None:
+    """A client protocol without a response has no payload, and keeps what it is made to raise."""
+    protocol = ResponseHandler(asyncio.get_running_loop())
+    stays(hasattr(protocol, "_payload"), "ResponseHandler._payload")
+    stays(protocol._payload is None, "ResponseHandler._payload: it was None before a response")
+    error = aiohttp.ServerTimeoutError("slow")
+
+    raise_in_client(protocol, error)
+
+    stays(
+        error is protocol.exception(), "ResponseHandler.set_exception: it kept the exception for the reader"
+    )
+    stays(protocol.should_close, "ResponseHandler.set_exception: the connection was not used again")
+
+
+@pytest.mark.parametrize(
+    ("host", "is_ip"), [("192.0.2.1", True), ("::1", True), ("api.test", False)], ids=["IPv4", "IPv6", "name"]
+)
+def test_is_ip_address(host: str, is_ip: bool) -> None:
+    """An address is told from a name."""
+    stays(is_ip == find("aiohttp.helpers:is_ip_address")(host), "helpers.is_ip_address")
+
+
+# ---- what is relied on in use ----
+
+
+class Recorded:
+    """A door that opens nothing: it writes down what it is asked, and fails."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        self.views: list[weakref.ReferenceType[View]] = []
+        self.dials: list[Dial] = []
+        self.left_count = 0
+
+    def open_now(self, dial: Dial, factory: Callable[[], Any]) -> ResponseHandler | None:
+        return None
+
+    async def open(
+        self, dial: Dial, factory: Callable[[], ResponseHandler]
+    ) -> tuple[asyncio.Transport, ResponseHandler]:
+        self.dials.append(dial)
+        raise self.error
+
+    def start_tls(self, transport: Any, protocol: ResponseHandler, dial: Dial) -> None:
+        raise NotImplementedError
+
+    def checks_fingerprint(self, url: URL) -> bool:
+        return False
+
+    async def left(self) -> None:
+        self.left_count += 1
+
+    def acquired(
+        self, transport: Any, request: ClientRequest, timeout: aiohttp.ClientTimeout, token: object
+    ) -> None:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("raised", "seen"),
+    [
+        pytest.param(OSError(111, "refused"), aiohttp.ClientConnectorError, id="refused"),
+        pytest.param(ssl.SSLError(1, "handshake"), aiohttp.ClientConnectorSSLError, id="TLS"),
+        pytest.param(
+            ssl.SSLCertVerificationError(1, "expired"),
+            aiohttp.ClientConnectorCertificateError,
+            id="certificate",
+        ),
+        pytest.param(
+            ssl.CertificateError("mismatch"), aiohttp.ClientConnectorCertificateError, id="host name"
+        ),
+        pytest.param(asyncio.TimeoutError(), aiohttp.ConnectionTimeoutError, id="timeout"),
+        pytest.param(KeyError("mine"), KeyError, id="anything else"),
+    ],
+)
+@pytest.mark.parametrize("is_unix", [False, True], ids=["tcp", "unix"])
+async def test_errors_of_connecting(raised: Exception, seen: type[Exception], is_unix: bool) -> None:
+    """What goes wrong while a connection is opened has the class that aiohttp gives it."""
+    door = Recorded(raised)
+    own = aiohttp.UnixConnector("/run/app.sock") if is_unix else aiohttp.TCPConnector()
+    if is_unix and seen is aiohttp.ClientConnectorError:
+        seen = client_exceptions.UnixClientConnectorError
+    async with aiohttp.ClientSession(connector=view_of(own, door)) as session:
+        with pytest.raises(seen) as caught:
+            await session.get("http://api.test/")
+
+    stays(seen is caught.type, f"the class of {raised!r} while connecting: {caught.type}")
+
+
+@pytest.mark.parametrize(
+    ("url", "address", "has_tls", "hostname"),
+    [
+        pytest.param("http://api.test/", ("192.0.2.1", 80), False, None, id="name"),
+        pytest.param("http://192.0.2.7:81/", ("192.0.2.7", 81), False, None, id="IPv4"),
+        pytest.param("http://[2001:db8::1]/", ("2001:db8::1", 80, 0, 0), False, None, id="IPv6"),
+        pytest.param("https://api.test:8443/", ("192.0.2.1", 8443), True, "api.test", id="TLS"),
+    ],
+)
+@pytest.mark.parametrize("is_traced", [False, True], ids=["plain", "traced"])
+async def test_dials(
+    url: str, address: tuple[object, ...], has_tls: bool, hostname: str | None, is_traced: bool
+) -> None:
+    """A connector asks its door for what it would ask the network for."""
+    door = Recorded(OSError(111, "refused"))
+    traces = [aiohttp.TraceConfig()] if is_traced else []
+    async with aiohttp.ClientSession(connector=MemoryTCPConnector(door), trace_configs=traces) as session:
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await session.get(url)
+
+    (dial,) = door.dials
+    stays(
+        address == tuple(dial.address), f"the address in TCPConnector._wrap_create_connection: {dial.address}"
+    )
+    stays(has_tls is (dial.ssl is not None), "ssl= of TCPConnector._wrap_create_connection")
+    stays(hostname == dial.server_hostname, "server_hostname= of TCPConnector._wrap_create_connection")
+    assert ("GET", URL(url), None) == (dial.method, dial.url, dial.proxy)
+    assert "Host" in dial.headers
+    assert door.left_count
+
+
+async def test_what_a_view_shares() -> None:
+    """A view shares with its connector what counts connections, and nothing that holds one."""
+    shared_by_design = {"_acquired", "_acquired_per_host", "_waiters"}
+    async with connectors() as (tcp, unix):
+        for connector in (tcp, unix):
+            view = view_of(connector, Recorded(OSError()))
+            before, after = vars(connector), vars(view)
+            containers = {
+                name
+                for name, value in before.items()
+                if isinstance(value, (dict, list, set, deque)) and value is after.get(name)
+            }
+            stays(
+                containers <= shared_by_design,
+                f"a container of {type(connector).__name__}: {containers - shared_by_design}",
+            )
+            for name in ("_acquired", "_waiters"):
+                stays(before.get(name) is after.get(name), f"{type(connector).__name__}.{name}")
+
+
+async def test_pooled_connections() -> None:
+    """A pool has, for each key, pairs of a protocol and a time."""
+    router = Router()
+    router.get("http://api.test/")
+    async with mock_session(router) as session:
+        async with session.get("http://api.test/"):
+            pass
+        # aiohttp 3.10 gives a connection back a turn later.
+        await asyncio.sleep(0)
+        ((_, pooled),) = vars(session.connector)["_conns"].items()
+        ((protocol, since),) = pooled
+
+        stays(isinstance(protocol, ResponseHandler), "BaseConnector._conns: protocols in its pairs")
+        stays(isinstance(since, float), "BaseConnector._conns: times in its pairs")
+        stays(protocol.is_connected(), "ResponseHandler.is_connected")
+
+
+@pytest.mark.parametrize("is_traced", [False, True], ids=["plain", "traced"])
+async def test_traces_tell_calls_apart(is_traced: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One list of traces goes through all that one call of a session sends, and another call has another."""
+    router = Router()
+    router.get("http://api.test/old").redirect("/new")
+    router.get("http://api.test/new").reply(aiohttp.ServerDisconnectedError(), times=1, attempts=1).reply(200)
+    seen: list[tuple[str, object]] = []
+    configs = [aiohttp.TraceConfig()] if is_traced else []
+    async with mock_session(router, trace_configs=configs) as session:
+        connector = session.connector
+        assert connector is not None
+        connect = connector.connect
+
+        async def recorded(req: ClientRequest, traces: Any, timeout: aiohttp.ClientTimeout) -> Any:
+            seen.append((req.url.path, traces))
+            return await connect(req, traces, timeout)
+
+        monkeypatch.setattr(connector, "connect", recorded)
+        for _ in range(2):
+            async with session.get("http://api.test/old") as response:
+                assert 200 == response.status
+
+    assert ["/old", "/new", "/new", "/old", "/new"] == [path for path, _ in seen]
+    first, redirected, again, second, _ = [traces for _, traces in seen]
+    stays(first is redirected, "the list of traces: it was one over redirects")
+    stays(redirected is again, "the list of traces: it was one over silent retries")
+    stays(first is not second, "the list of traces: it was another for each call")
+
+
+async def test_attributes_of_requests() -> None:
+    """What is asked of a client request is there, also behind a proxy."""
+    door = Recorded(OSError(111, "refused"))
+    async with aiohttp.ClientSession(connector=MemoryTCPConnector(door)) as session:
+        with pytest.raises(aiohttp.ClientProxyConnectionError):
+            await session.get("http://api.test/a", proxy="http://proxy.test:3128")
+
+    (dial,) = door.dials
+    stays(("192.0.2.1", 3128) == tuple(dial.address), "the address of a proxy")
+    for name in (
+        "connection_key",
+        "headers",
+        "host",
+        "method",
+        "port",
+        "proxy",
+        "server_hostname",
+        "ssl",
+        "url",
+    ):
+        stays(
+            hasattr(ClientRequest, name) or name in inspect.getsource(ClientRequest), f"ClientRequest.{name}"
+        )
+
+
+def test_connect_is_patched_in_one_place() -> None:
+    """What is remembered as aiohttp's own `connect` is aiohttp's own."""
+    stays(connect_through.__module__ == "aiohttp.connector", "BaseConnector.connect")
+    assert connect_through is aiohttp.BaseConnector.connect

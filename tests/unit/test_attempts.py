@@ -1,0 +1,75 @@
+"""The attempts of one call: what the second meets, and how it is told from another call."""
+
+import pytest
+
+from aiotest_kit import Call, Origin, Reply, Request, Route, Router
+from aiotest_kit._attempts import Attempt, Attempts
+
+API = Origin("http", "api.test", 80)
+
+
+def asked(target: str = "/a", method: str = "GET") -> Request:
+    return Request(method, API, target)
+
+
+def attempt_at(route: Route, request: Request | None = None) -> Attempt:
+    return Attempt(Call(request or asked(), route, 0.0), route, route.take())
+
+
+@pytest.mark.parametrize(
+    ("attempts", "met"),
+    [
+        pytest.param(None, ["down", "down", "down"], id="all by default"),
+        pytest.param(1, ["down", 200, 200], id="one"),
+        pytest.param(2, ["down", "down", 200], id="two"),
+    ],
+)
+def test_next_step(attempts: int | None, met: list[object]) -> None:
+    """An answer meets as many attempts as it is for; then comes the next of the sequence."""
+    route = Router().get("/a").reply("down", times=1, attempts=attempts).reply(200)
+    attempt = attempt_at(route)
+    answers = [attempt.step.answer, attempt.next_step().answer, attempt.next_step().answer]
+
+    assert [Reply(text="down") if each == "down" else Reply() for each in met] == answers
+    assert 3 == attempt.call.attempts
+
+
+@pytest.mark.parametrize(
+    ("again", "is_same"),
+    [
+        pytest.param(asked(), True, id="same request"),
+        pytest.param(asked(method="DELETE"), False, id="other method"),
+        pytest.param(asked("/b"), False, id="other URL"),
+    ],
+)
+def test_resume(again: Request, is_same: bool) -> None:
+    """The same request of the same call is another attempt, once."""
+    attempts, token = Attempts(), object()
+    attempt = attempt_at(Router().get("/a"))
+    assert attempts.resume(token, again) is None
+
+    attempts.dropped(token, attempt)
+
+    assert (attempt if is_same else None) is attempts.resume(token, again)
+    assert attempts.resume(token, again) is None
+
+
+def test_another_call() -> None:
+    """A request of another call is no attempt of this one, though it is equal."""
+    attempts, token = Attempts(), object()
+    attempts.dropped(token, attempt_at(Router().get("/a")))
+
+    assert attempts.resume(object(), asked()) is None
+    assert attempts.resume(token, asked()) is not None
+
+
+def test_only_the_last_are_kept() -> None:
+    """Of calls that were never tried again, the oldest are forgotten."""
+    attempts, tokens = Attempts(), [object() for _ in range(257)]
+    route = Router().get("/a")
+    for token in tokens:
+        attempts.dropped(token, attempt_at(route))
+
+    kept = [attempts.resume(token, asked()) is not None for token in tokens]
+
+    assert [False, *[True] * 256] == kept

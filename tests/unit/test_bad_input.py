@@ -1,0 +1,408 @@
+"""Misuse, found where it is written: a `UsageError` at once, whose text says what would work."""
+
+import re
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from datetime import date
+from typing import Any
+
+import aiohttp
+import pytest
+
+from aiotest_kit import Reply, Router, UsageError
+
+
+def generator() -> Iterator[bytes]:
+    yield b"a"
+
+
+async def async_generator() -> AsyncIterator[bytes]:
+    yield b"a"
+
+
+class NeedsArguments(Exception):
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(code, text)
+
+
+def refusal(act: Callable[[], object]) -> str:
+    with pytest.raises(UsageError) as caught:
+        act()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "options", "says"),
+    [
+        pytest.param("/a", {"jsn": 1}, "; did you mean 'json'?", id="keyword misspelt"),
+        pytest.param(
+            "/a", {"zzz": 1}, "options are: body, cookies, form, headers, json", id="keyword unknown"
+        ),
+        pytest.param("/a", {"json": 1, "body": b"1"}, "give only one of: body, json", id="two bodies"),
+        pytest.param("/a?x=1", {"query": {"x": "2"}}, "give it in one of them", id="query twice"),
+        pytest.param("/a", {"query": 7}, "query", id="query of no kind"),
+        pytest.param("/a", {"json": int}, "write lambda value: isinstance(value, int)", id="class"),
+        pytest.param("/a", {"body": {"a": 1}}, "for JSON write json=", id="body of an object"),
+        pytest.param("/a", {"where": 7}, "a predicate is a function of the request", id="where"),
+        pytest.param("", {}, "''", id="URL empty"),
+        pytest.param("api.test/a", {}, "or is a path, '/api.test/a'", id="URL without scheme"),
+        pytest.param("ftp://api.test/a", {}, "schemes are: http, https", id="scheme"),
+        pytest.param("http:///a", {}, "is not a host", id="no host"),
+        pytest.param("http://api.test:99999/a", {}, "ports are 1 to 65535", id="port out of range"),
+        pytest.param(
+            "http://api.test:port/a", {}, "is not a host with an optional port", id="port is no number"
+        ),
+        pytest.param("/a#b", {}, "leave out '#b'", id="fragment"),
+        pytest.param(7, {}, "a URL is a str, a yarl.URL or a compiled regex", id="URL of no kind"),
+        pytest.param(re.compile(b"/a"), {}, "write it as a str", id="bytes regex"),
+        pytest.param("/{id", {}, "'/{id'", id="template not closed"),
+        pytest.param("/{1}", {}, "write '{name}' or '{name:regex}'", id="template name"),
+        pytest.param("/{id:(}", {}, "the regex '('", id="template regex"),
+        pytest.param("http://{host}/a", {}, "'*' stands for any host", id="template host"),
+    ],
+)
+def test_route(url: Any, options: dict[str, Any], says: str) -> None:
+    """A route that can never match is refused when it is added, and is not in the table then."""
+    router = Router()
+
+    assert says in refusal(lambda: router.get(url, **options))
+    assert () == router.routes
+
+
+@pytest.mark.parametrize(
+    ("method", "says"),
+    [
+        pytest.param("GET /", "a method is a word such as 'GET'", id="not a word"),
+        pytest.param([7], "a method is a word such as 'GET'", id="of no kind"),
+        pytest.param([], "write '*' for any", id="none"),
+    ],
+)
+def test_method(method: Any, says: str) -> None:
+    """A method that HTTP cannot send is refused."""
+    assert says in refusal(lambda: Router().route(method, "/a"))
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        pytest.param(
+            lambda router: router.host("http://api.test").get("http://other.test/a"),
+            "'http://other.test/a': a URL under the prefix 'http://api.test' is a path, such as '/users'",
+            id="origin under a prefix",
+        ),
+        pytest.param(
+            lambda router: router.host("http://api.test").get(re.compile("/a")),
+            "re.compile('/a'): a URL under the prefix 'http://api.test' is a path, such as '/users'",
+            id="regex under a prefix",
+        ),
+        pytest.param(
+            lambda router: router.host("http://api.test?a=1").get("/a"),
+            "the prefix 'http://api.test?a=1' has a query; give it to the routes, as query=",
+            id="prefix with a query",
+        ),
+        pytest.param(
+            lambda router: router.host("ftp://api.test"),
+            "'ftp://api.test': unknown scheme 'ftp'; schemes are: http, https, ws, wss, *",
+            id="prefix with an unknown scheme",
+        ),
+        pytest.param(
+            lambda router: router.host("http://api.test", headers={"A": "1"}).get("/a", headers=[("B", "2")]),
+            "headers= of a route under host(..., headers=...) is a mapping",
+            id="headers of host and pairs",
+        ),
+        pytest.param(
+            lambda router: router.passthrough("ftp://api.test"),
+            "'ftp://api.test/{_:.*}': unknown scheme 'ftp'; schemes are: http, https, ws, wss, *",
+            id="passthrough",
+        ),
+    ],
+)
+def test_prefix(act: Callable[[Router], object], message: str) -> None:
+    """What cannot stand under a prefix is refused."""
+    assert message == refusal(lambda: act(Router()))
+
+
+REPLY_OPTIONS = (
+    "body, compress, content_type, cookies, delay, form, headers, html, json, reason, text, trailers"
+)
+RAW = "route.raw(...) can send anything"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        pytest.param({"status": 199}, f"status 199 is not one of 200 to 599; {RAW}", id="status too low"),
+        pytest.param({"status": 600}, f"status 600 is not one of 200 to 599; {RAW}", id="status too high"),
+        pytest.param(
+            {"header": {}},
+            f"unknown option 'header' for a reply; options are: {REPLY_OPTIONS}; did you mean 'headers'?",
+            id="keyword misspelt",
+        ),
+        pytest.param(
+            {"zzz": 1},
+            f"unknown option 'zzz' for a reply; options are: {REPLY_OPTIONS}",
+            id="keyword unknown",
+        ),
+        pytest.param({"json": 1, "body": b"1"}, "a reply has one body; got json= and body=", id="two bodies"),
+        pytest.param(
+            {"text": "1", "html": "2", "form": {}},
+            "a reply has one body; got text= and html= and form=",
+            id="three bodies",
+        ),
+        pytest.param(
+            {"json": date(2024, 1, 1)},
+            "json= cannot be encoded: Object of type date is not JSON serializable",
+            id="json of an object",
+        ),
+        pytest.param(
+            {"text": {"a": 1}},
+            "text= is text; got {'a': 1} (json= encodes objects, body= sends bytes)",
+            id="text of an object",
+        ),
+        pytest.param(
+            {"html": b"<p>"},
+            "html= is text; got b'<p>' (json= encodes objects, body= sends bytes)",
+            id="html of bytes",
+        ),
+        pytest.param(
+            {"body": {"a": 1}},
+            "body= is bytes or text; got {'a': 1} (json= encodes objects)",
+            id="body of an object",
+        ),
+        pytest.param(
+            {"body": 7}, "body= is bytes or text; got 7 (json= encodes objects)", id="body of a number"
+        ),
+        pytest.param({"form": 7}, "form= is a mapping or pairs; got 7", id="form of a number"),
+        pytest.param({"form": "a=1"}, "form= is a mapping or pairs; got 'a=1'", id="form of text"),
+        pytest.param(
+            {"status": 204, "text": "x"},
+            "a reply with status 204 has no body (RFC 9110, 6.4.1); got b'x'",
+            id="body of a 204",
+        ),
+        pytest.param(
+            {"status": 304, "json": 1},
+            "a reply with status 304 has no body (RFC 9110, 6.4.1); got b'1'",
+            id="body of a 304",
+        ),
+        pytest.param(
+            {"headers": {"X-A": "1\r\nX-B: 2"}},
+            f"header X-A '1\\r\\nX-B: 2' has a line end in it; {RAW}",
+            id="header with a line end",
+        ),
+        pytest.param(
+            {"headers": {"X-A": "1\n"}}, f"header X-A '1\\n' has a line end in it; {RAW}", id="header with LF"
+        ),
+        pytest.param(
+            {"headers": {"X A": "1"}}, f"'X A' is not a header name; {RAW}", id="header name, space"
+        ),
+        pytest.param({"headers": {"": "1"}}, f"'' is not a header name; {RAW}", id="header name, empty"),
+        pytest.param({"headers": {"X:": "1"}}, f"'X:' is not a header name; {RAW}", id="header name, colon"),
+        pytest.param(
+            {"headers": {"X-A": None}},
+            "header X-A= is text; got None (json= encodes objects, body= sends bytes)",
+            id="header of None",
+        ),
+        pytest.param(
+            {"headers": 7}, "headers are a mapping or pairs of text; got 7", id="headers of no kind"
+        ),
+        pytest.param(
+            {"headers": {7: "1"}},
+            "headers are a mapping or pairs of text; got {7: '1'}",
+            id="header name, number",
+        ),
+        pytest.param(
+            {"headers": ["X-A"]},
+            "headers are a mapping or pairs of text; got ['X-A']",
+            id="headers, no pairs",
+        ),
+        pytest.param({"trailers": {"X A": "1"}}, f"'X A' is not a header name; {RAW}", id="trailer name"),
+        pytest.param({"cookies": {"a b": "1"}}, "'a b' is not a cookie name", id="cookie name"),
+        pytest.param(
+            {"cookies": {"a": 1}},
+            "cookie a= is text; got 1 (json= encodes objects, body= sends bytes)",
+            id="cookie of a number",
+        ),
+        pytest.param(
+            {"cookies": "a=1"}, "cookies= is a mapping of names to values; got 'a=1'", id="cookies of text"
+        ),
+        pytest.param(
+            {"reason": "O\nK"}, f"reason 'O\\nK' has a line end in it; {RAW}", id="reason with a line end"
+        ),
+        pytest.param(
+            {"content_type": "a/b\r\n"},
+            f"content_type 'a/b\\r\\n' has a line end in it; {RAW}",
+            id="content_type with a line end",
+        ),
+        pytest.param(
+            {"compress": "lzma"},
+            "compress='lzma': codings are gzip, deflate, br, zstd",
+            id="compress unknown",
+        ),
+        pytest.param(
+            {"compress": True}, "compress=True: codings are gzip, deflate, br, zstd", id="compress of a bool"
+        ),
+        pytest.param({"delay": -1}, "a delay is in seconds, 0 or more; got -1", id="delay negative"),
+        pytest.param({"delay": "1"}, "a delay is in seconds, 0 or more; got '1'", id="delay of text"),
+        pytest.param({"delay": True}, "a delay is in seconds, 0 or more; got True", id="delay of a bool"),
+        pytest.param(
+            {"delay": float("inf")}, "a delay is in seconds, 0 or more; got inf", id="delay for ever"
+        ),
+    ],
+)
+def test_reply(options: dict[str, Any], message: str) -> None:
+    """A reply that cannot be sent is refused, by `Reply` and by a route's `reply` alike."""
+    given: Mapping[str, Any] = {"status": 200, **options}
+    status, rest = given["status"], {name: value for name, value in given.items() if name != "status"}
+
+    assert message == refusal(lambda: Reply(status, **rest))
+    assert message == refusal(lambda: Router().get("/a").reply(status, **rest))
+
+
+@pytest.mark.parametrize("status", [True, 200.0, "200", None])
+def test_status_of_another_type(status: Any) -> None:
+    """A status is a whole number."""
+    assert f"status {status!r} is not one of 200 to 599; {RAW}" == refusal(lambda: Reply(status))
+
+
+ANSWERS = "reply with a status, a Reply, an exception, a fault or a handler"
+
+
+@pytest.mark.parametrize(
+    ("answer", "options", "message"),
+    [
+        pytest.param(None, {}, f"cannot reply with None; {ANSWERS}", id="None"),
+        pytest.param(True, {}, f"cannot reply with True; {ANSWERS}", id="bool"),
+        pytest.param(0.5, {}, f"cannot reply with 0.5; {ANSWERS}", id="number"),
+        pytest.param(Reply, {}, f"cannot reply with the class Reply; {ANSWERS}", id="reply class"),
+        pytest.param(int, {}, f"cannot reply with the class int; {ANSWERS}", id="any class"),
+        pytest.param(
+            NeedsArguments,
+            {},
+            "NeedsArguments cannot be made without arguments; reply with an instance of it",
+            id="exception class that needs arguments",
+        ),
+        pytest.param(
+            aiohttp.ClientConnectorError,
+            {},
+            "ClientConnectorError cannot be made without arguments; reply with an instance of it",
+            id="aiohttp's exception class that needs arguments",
+        ),
+        pytest.param(
+            Reply(204),
+            {"headers": {"A": "1"}},
+            "headers: not with Reply(204); they go with a status",
+            id="reply with keywords",
+        ),
+        pytest.param(
+            {"a": 1},
+            {"text": "x", "headers": {}},
+            "headers, text: not with {'a': 1}; they go with a status",
+            id="body with keywords",
+        ),
+        pytest.param(200, {"times": 0}, "times= is a whole number, 1 or more; got 0", id="times=0"),
+        pytest.param(200, {"times": -1}, "times= is a whole number, 1 or more; got -1", id="times=-1"),
+        pytest.param(200, {"times": 1.0}, "times= is a whole number, 1 or more; got 1.0", id="times=1.0"),
+        pytest.param(200, {"times": True}, "times= is a whole number, 1 or more; got True", id="times=True"),
+        pytest.param(
+            OSError(), {"attempts": 0}, "attempts= is a whole number, 1 or more; got 0", id="attempts=0"
+        ),
+        pytest.param(
+            OSError(), {"delay": -1}, "a delay is in seconds, 0 or more; got -1", id="delay of an exception"
+        ),
+    ],
+)
+def test_answer(answer: object, options: dict[str, Any], message: str) -> None:
+    """An answer that cannot be given is refused, and the route is as it was."""
+    route = Router().get("/a").reply(201, times=1)
+
+    assert message == refusal(lambda: route.reply(answer, **options))
+    assert 1 == route.capacity
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        pytest.param(lambda route: route.replies(), "replies() needs at least one answer", id="replies()"),
+        pytest.param(
+            lambda route: route.replies(None, 200), f"cannot reply with None; {ANSWERS}", id="replies(None)"
+        ),
+        pytest.param(
+            lambda route: route.redirect("/b", status=304),
+            "304 is not a redirect that clients follow; those are 301, 302, 303, 307, 308",
+            id="redirect status",
+        ),
+        pytest.param(
+            lambda route: route.redirect("/b\r\nX: 1"),
+            f"location '/b\\r\\nX: 1' has a line end in it; {RAW}",
+            id="redirect location",
+        ),
+        pytest.param(
+            lambda route: route.raw(b"HTTP/1.1 200 OK"),
+            "raw() takes an async function of reader and writer; got b'HTTP/1.1 200 OK'",
+            id="raw bytes",
+        ),
+        pytest.param(
+            lambda route: route.forward(7),
+            "forward() takes an origin such as 'https://real.example'; got 7",
+            id="forward to a number",
+        ),
+        pytest.param(
+            lambda route: route.forward("real.example"),
+            "'real.example': forward() takes an origin such as 'https://real.example'",
+            id="forward without a scheme",
+        ),
+        pytest.param(
+            lambda route: route.forward("https://real.example/?a=1"),
+            "'https://real.example/?a=1': forward() takes an origin such as 'https://real.example'",
+            id="forward with a query",
+        ),
+        pytest.param(
+            lambda route: route.hold().release(0), "release(n) lets at least one go; got 0", id="release(0)"
+        ),
+        pytest.param(
+            lambda route: route.stream(generator()),
+            "a generator can be read only once; pass the generator function 'generator' itself",
+            id="generator object",
+        ),
+        pytest.param(
+            lambda route: route.stream(async_generator()),
+            "a generator can be read only once; pass the generator function 'async_generator' itself",
+            id="async generator object",
+        ),
+        pytest.param(
+            lambda route: route.stream(b"abc"),
+            "cannot stream b'abc'; pass a list of chunks or a generator function",
+            id="stream of bytes",
+        ),
+        pytest.param(
+            lambda route: route.stream(7),
+            "cannot stream 7; pass a list of chunks or a generator function",
+            id="stream of a number",
+        ),
+        pytest.param(
+            lambda route: route.stream([b"a"], text="x"),
+            "text= is not for a stream, whose body is its pieces",
+            id="stream with a body",
+        ),
+        pytest.param(
+            lambda route: route.stream([b"a"], compress="gzip"),
+            "compress= is not for a stream, whose body is its pieces",
+            id="stream compressed",
+        ),
+        pytest.param(
+            lambda route: route.stream([b"a"], times=0),
+            "times= is a whole number, 1 or more; got 0",
+            id="stream times=0",
+        ),
+        pytest.param(
+            lambda route: route.sse([{"dta": 1}]),
+            "unknown field 'dta' in an event; fields are: comment, event, id, retry, data",
+            id="event field",
+        ),
+    ],
+)
+def test_other_verbs(act: Callable[[Any], object], message: str) -> None:
+    """Each verb of a route refuses what it cannot do, and the route is as it was."""
+    route = Router().get("/a").reply(201, times=1)
+
+    assert message == refusal(lambda: act(route))
+    assert 1 == route.capacity

@@ -1,0 +1,453 @@
+"""The table of routes as a user sees it: which route wins, prefixes, scopes, what may go out."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from yarl import URL
+
+from aiotest_kit import Call, Hit, Miss, Origin, Reply, Request, Route, Router
+
+
+@pytest.fixture(params=[0, 100], ids=["few routes", "many routes"])
+def router(request: pytest.FixtureRequest) -> Router:
+    """A router with nothing else for these tests; many routes are found by another way than a few."""
+    router = Router()
+    for number in range(request.param):
+        router.get(f"http://filler.test/{number}").optional()
+    return router
+
+
+def asked(url: str = "http://api.test/a", method: str = "GET", **headers: str) -> Request:
+    parsed = URL(url)
+    raw = tuple((name.encode(), value.encode()) for name, value in headers.items())
+    return Request(method, Origin.of(parsed), parsed.raw_path_qs, raw_headers=raw)
+
+
+def found(router: Router, request: Request) -> Route | None:
+    outcome = router.find(request)
+    return outcome.route if isinstance(outcome, Hit) else None
+
+
+def called(route: Route) -> None:
+    call: Call[Route] = Call(asked(), route, 0.0)
+    route.record(call)
+
+
+# ---- adding and finding ----
+
+
+@pytest.mark.parametrize("verb", ["get", "post", "put", "patch", "delete", "head", "options"])
+def test_verbs(verb: str) -> None:
+    """Each verb adds a route for its method alone."""
+    router = Router()
+    route: Route = getattr(router, verb)("/a", name="x", headers={"K": "1"})
+
+    assert route is found(router, asked(method=verb.upper(), K="1"))
+    assert None is found(router, asked(method="TRACE", K="1"))
+    assert None is found(router, asked(method=verb.upper()))
+    assert ("x", (route,)) == (route.name, router.routes)
+
+
+@pytest.mark.parametrize(
+    ("method", "answered"),
+    [
+        pytest.param("*", ["GET", "PUT", "BREW"], id="any"),
+        pytest.param(["GET", "put"], ["GET", "PUT"], id="several"),
+        pytest.param("get", ["GET"], id="lower case"),
+    ],
+)
+def test_methods(method: str | list[str], answered: list[str]) -> None:
+    """A route is for one method, several or all."""
+    router = Router()
+    route = router.route(method, "/a")
+
+    assert answered == [name for name in ("GET", "PUT", "BREW") if route is found(router, asked(method=name))]
+
+
+def test_any(router: Router) -> None:
+    """`any` is for every method."""
+
+    assert router.any("/a") is found(router, asked(method="BREW"))
+
+
+def test_the_newest_wins(router: Router) -> None:
+    """Of the routes that match, the one added last answers; one that does not match is no obstacle."""
+    general = router.any(re.compile("http://"))
+    older = router.get("/a")
+    newer = router.get("http://api.test/{name}")
+    router.get("/a", headers={"K": "1"})
+
+    assert newer is found(router, asked())
+    newer.remove()
+    assert older is found(router, asked())
+    older.remove()
+    assert general is found(router, asked())
+
+
+def test_match_info() -> None:
+    """The captures of the route that answers are in the request."""
+    router = Router()
+    router.get("/users/{id}/{rest:.+}")
+    request = asked("http://api.test/users/7%208/a/b")
+
+    assert isinstance(router.find(request), Hit)
+    assert {"id": "7 8", "rest": "a/b"} == request.match_info
+
+
+def test_found_again_after_a_change(router: Router) -> None:
+    """What was found for a request is found anew when routes come, go or are spent."""
+    first = router.get("/a")
+    assert first is found(router, asked())
+    second = router.get("/a").reply(times=1)
+    assert second is found(router, asked())
+    second.take()
+    assert first is found(router, asked())
+    second.reply()
+    assert second is found(router, asked())
+    second.remove()
+    assert first is found(router, asked())
+
+
+def test_more_requests_than_are_remembered() -> None:
+    """However many different URLs are asked for, each is answered by its route."""
+    router = Router()
+    route = router.get("/{name}")
+
+    assert all(route is found(router, asked(f"http://api.test/{number}")) for number in range(5000))
+
+
+def test_miss() -> None:
+    """Of no routes, none answers."""
+    request = asked()
+    outcome = Router().find(request)
+
+    assert isinstance(outcome, Miss)
+    assert request is outcome.request
+    assert "no route answered GET http://api.test/a\n  there are no routes" == outcome.explain()
+
+
+def test_repr() -> None:
+    """A router shows how many routes it has."""
+    router = Router()
+    below = router.host("http://api.test/v1")
+    below.get("/a")
+    router.get("/b")
+
+    assert "<Router with 2 routes>" == repr(router)
+    assert "<Router of http://api.test/v1 with 1 routes>" == repr(below)
+
+
+# ---- before the body is there ----
+
+
+async def script(reader: object, writer: object) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("add", "outcome"),
+    [
+        pytest.param(lambda router: router.post("/a"), None, id="reply: the body is read first"),
+        pytest.param(lambda router: router.post("/a").raw(script), Hit, id="script"),
+        pytest.param(lambda router: router.post("/b").raw(script), Miss, id="none matches"),
+        pytest.param(lambda router: router.post("/a", json=1).raw(script), None, id="its body is asked for"),
+        pytest.param(
+            lambda router: (router.post("/a").raw(script), router.post("/a", json=1)),
+            None,
+            id="a newer one's body",
+        ),
+        pytest.param(
+            lambda router: (router.post("/a").raw(script), router.put("/a", json=1)),
+            Hit,
+            id="another method's body",
+        ),
+        pytest.param(
+            lambda router: (router.post("/a").raw(script), router.post("/a", json=1, headers={"K": "1"})),
+            Hit,
+            id="body, but other headers",
+        ),
+        pytest.param(
+            lambda router: (router.post("/a").raw(script), router.post("/a", where=lambda request: False)),
+            None,
+            id="a predicate may look at the body",
+        ),
+        pytest.param(
+            lambda router: (router.post("/a").raw(script), router.post("/a", headers={"K": "1"})),
+            Hit,
+            id="other headers",
+        ),
+    ],
+)
+def test_find_early(
+    add: Callable[[Any], object], outcome: type[Hit | Miss] | None, router: Router
+) -> None:
+    """With the head alone, it is known who answers unless that depends on the body."""
+    add(router)
+
+    early = router.find_early(asked(method="POST"))
+
+    assert outcome is (None if early is None else type(early))
+
+
+def test_match_info_early() -> None:
+    """A script knows the captures of its route."""
+    router = Router()
+    router.post("/{name}").raw(script)
+    request = asked(method="POST")
+
+    assert isinstance(router.find_early(request), Hit)
+    assert {"name": "a"} == request.match_info
+
+
+# ---- prefixes ----
+
+
+@pytest.mark.parametrize(
+    ("prefix", "path", "url"),
+    [
+        pytest.param("http://api.test", "/a", "http://api.test/a", id="origin"),
+        pytest.param("http://api.test/", "/a", "http://api.test/a", id="slash"),
+        pytest.param("http://api.test/v1", "/a", "http://api.test/v1/a", id="path"),
+        pytest.param(URL("http://api.test/v1/"), "/a", "http://api.test/v1/a", id="URL"),
+        pytest.param("http://*.test", "/a", "http://api.test/a", id="wildcard"),
+        pytest.param("/v1", "/a", "http://api.test/v1/a", id="any origin"),
+        pytest.param("http://api.test/{tenant}", "/a", "http://api.test/me/a", id="template"),
+    ],
+)
+def test_host(prefix: str | URL, path: str, url: str) -> None:
+    """The routes of a router under a prefix are paths under it."""
+    router = Router()
+    route = router.host(prefix).get(path)
+
+    assert route is found(router, asked(url))
+    assert None is found(router, asked("http://elsewhere.example/a"))
+
+
+def test_host_within_host() -> None:
+    """Prefixes and headers add up; each router has the calls of its own routes."""
+    router = Router()
+    outer = router.host("http://api.test", headers={"K": "1"})
+    inner = outer.host("/v1", headers={"L": "2"})
+    route = inner.get("/a", headers={"M": "3"})
+    outer.get("/b")
+
+    assert route is found(router, asked("http://api.test/v1/a", K="1", L="2", M="3"))
+    for headers in ({"L": "2", "M": "3"}, {"K": "1", "M": "3"}, {"K": "1", "L": "2"}):
+        assert None is found(router, asked("http://api.test/v1/a", "GET", **headers))
+    called(route)
+    assert [1, 1, 1] == [len(each.calls) for each in (router, outer, inner)]
+    assert [2, 2, 1] == [len(each.routes) for each in (router, outer, inner)]
+
+
+def test_host_headers_without_more() -> None:
+    """A route that asks for no headers of its own is asked for the router's."""
+    router = Router()
+    route = router.host("http://api.test", headers={"K": "1"}).get("/a")
+
+    assert (route, None) == (found(router, asked(K="1")), found(router, asked()))
+
+
+def test_headers_of_a_route_go_first() -> None:
+    """A route may ask for another value of the same header."""
+    router = Router()
+    route = router.host("http://api.test", headers={"K": "1"}).get("/a", headers={"K": "2"})
+
+    assert (route, None) == (found(router, asked(K="2")), found(router, asked(K="1")))
+
+
+# ---- taking back ----
+
+
+def test_reset() -> None:
+    """Routes, calls, misses, errors and what may go out are dropped."""
+    router = Router()
+    called(router.get("/a"))
+    router.passthrough("http://real.test")
+    miss = router.find(asked("http://api.test/b"))
+    assert isinstance(miss, Miss)
+    miss.record(Call(miss.request, None, 0.0))
+    with router.scope():
+        router.get("/c")
+
+    router.reset()
+
+    assert ((), (), (), ()) == (router.routes, router.misses, router.handler_errors, router.never_called)
+    assert not router.calls
+    assert not router.lets_some_out
+    assert None is found(router, asked())
+
+
+def test_reset_below_a_prefix() -> None:
+    """A router under a prefix drops its own routes and calls."""
+    router = Router()
+    kept, below = router.get("/a"), router.host("http://api.test")
+    called(below.get("/b"))
+    router.passthrough("http://real.test")
+
+    below.reset()
+
+    assert ((kept,), 0, 1) == (router.routes, len(below.calls), len(router.calls))
+    assert router.lets_some_out
+
+
+def test_scope() -> None:
+    """A block's routes and answers are rolled back; its calls stay."""
+    router = Router()
+    older = router.get("/a").reply(201)
+    with router.scope() as same:
+        assert router is same
+        newer = router.get("/a").reply(202)
+        assert newer is found(router, asked())
+        called(newer)
+        older.reply(203)
+        router.passthrough("http://real.test")
+        assert router.lets_some_out
+
+    assert (older, (older,)) == (found(router, asked()), router.routes)
+    assert [Reply(201)] * 2 == [older.take().answer, older.take().answer]
+    assert not router.lets_some_out
+    assert 1 == len(router.calls)
+
+
+def test_scope_that_fails() -> None:
+    """What a block added is rolled back also when it raises."""
+    router = Router()
+    with pytest.raises(ValueError, match="mine"), router.scope():
+        router.get("/a")
+        raise ValueError("mine")
+
+    assert () == router.routes
+
+
+def test_scope_in_which_a_route_is_spent(router: Router) -> None:
+    """A route that a block gave more answers is as used up behind it as it was before."""
+    route = router.get("/a").reply(201, times=1)
+    route.take()
+    with router.scope():
+        route.reply(202)
+        assert route is found(router, asked())
+
+    assert route.spent
+    assert None is found(router, asked())
+
+
+def test_scope_that_uses_an_answer_up(router: Router) -> None:
+    """What was answered in a block stays answered."""
+    route = router.get("/a").replies(201, 202, 203)
+    with router.scope():
+        route.take()
+        route.reply(204)
+
+    assert [202, 203, 203] == [getattr(route.take().answer, "status", None) for _ in range(3)]
+
+
+def test_scope_in_which_a_route_is_removed(router: Router) -> None:
+    """A route that a block removes stays removed."""
+    route = router.get("/a")
+    with router.scope():
+        route.remove()
+
+    assert None is found(router, asked())
+
+
+def test_never_called(router: Router) -> None:
+    """Routes that no request reached are owed, also those of a scope, unless they are optional."""
+    called(router.get("/called"))
+    router.get("/optional").optional()
+    router.get("/removed").remove()
+    unused = router.get("/unused")
+    with router.scope():
+        scoped = router.get("/scoped")
+        called(router.get("/scoped and called"))
+
+    assert (unused, scoped) == router.never_called
+
+
+def test_never_called_below_a_prefix() -> None:
+    """What a router under a prefix is owed are its own routes."""
+    router = Router()
+    router.get("/a")
+    below = router.host("http://api.test")
+    own = below.get("/b")
+
+    assert (own,) == below.never_called
+
+
+# ---- what is claimed, named and let out ----
+
+
+@pytest.mark.parametrize(
+    ("url", "options", "claims"),
+    [
+        pytest.param("/a", {}, True, id="any origin"),
+        pytest.param("http://api.test/a", {"json": 1}, True, id="whatever else is asked"),
+        pytest.param("http://api.test/b", {}, False, id="another path"),
+        pytest.param("http://other.test/a", {}, False, id="another origin"),
+    ],
+)
+def test_claims(url: str, options: dict[str, Any], claims: bool) -> None:
+    """A request is claimed by a route for its method and URL."""
+    router = Router()
+    router.get(url, **options)
+
+    assert claims is router.claims(asked())
+    assert not router.claims(asked(method="PUT"))
+
+
+@pytest.mark.parametrize(
+    ("url", "names"),
+    [
+        pytest.param("http://localhost:8080/a", True, id="origin"),
+        pytest.param("http://localhost:8080/b", True, id="another path of the origin"),
+        pytest.param("http://localhost/a", False, id="another port"),
+        pytest.param("/a", False, id="any origin"),
+        pytest.param(re.compile("http://localhost.*/a"), True, id="regex for the host"),
+        pytest.param(re.compile(".*/a"), False, id="regex for any host"),
+        pytest.param(re.compile("http://localhost.*/b"), False, id="regex for another path"),
+    ],
+)
+def test_names(url: "str | re.Pattern[str]", names: bool) -> None:
+    """An origin is named by a route for this very one, until the route is gone."""
+    router = Router()
+    route, again = router.get(url), router.get(url)
+    request = asked("http://localhost:8080/a")
+
+    assert names is router.names(request)
+    again.remove()
+    assert names is router.names(request)
+    route.remove()
+    assert not router.names(request)
+
+
+@pytest.mark.parametrize(
+    ("target", "lets_out"),
+    [
+        pytest.param("http://api.test", True, id="origin"),
+        pytest.param(URL("http://api.test/"), True, id="URL"),
+        pytest.param("http://*.test", True, id="wildcard"),
+        pytest.param("http://api.test/a", False, id="another path"),
+        pytest.param("http://api.test/v1", True, id="prefix"),
+        pytest.param("https://api.test", False, id="another scheme"),
+        pytest.param(lambda request: request.path.startswith("/v1"), True, id="predicate"),
+        pytest.param(lambda request: False, False, id="predicate says no"),
+    ],
+)
+def test_passthrough(target: Any, lets_out: bool) -> None:
+    """A request goes out if an origin, a prefix or a predicate says so."""
+    router = Router()
+    assert not router.lets_some_out
+
+    router.passthrough(target)
+
+    assert router.lets_some_out
+    assert lets_out is router.lets_out(asked("http://api.test/v1/a"))
+
+
+def test_passthrough_below_a_prefix() -> None:
+    """Of a router under a prefix, only what is under it goes out."""
+    router = Router()
+    router.host("http://api.test").passthrough("/v1")
+
+    assert router.lets_out(asked("http://api.test/v1/a"))
+    assert not router.lets_out(asked("http://other.test/v1/a"))
