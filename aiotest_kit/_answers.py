@@ -288,8 +288,7 @@ class Collected(AbstractStreamWriter):
     async def write(self, chunk: bytes | bytearray | memoryview) -> None:
         self.data += chunk
 
-    async def write_eof(self, chunk: bytes = b"") -> None:
-        self.data += chunk
+    async def write_eof(self, chunk: bytes = b"") -> None: ...
 
     async def drain(self) -> None: ...
 

@@ -65,8 +65,9 @@ class Gate:
                 self._let_through -= 1
         finally:
             self._held.discard(ticket)
-            # One that gave up while it was let go leaves its turn to the next.
-            self._passing.notify()
+            if self._let_through and not self._open:
+                # One that gave up while it was let go leaves its turn to the next.
+                self._passing.notify()
 
     def _is_next(self, ticket: int) -> bool:
         # A copy: another thread's request may arrive meanwhile.

@@ -157,7 +157,8 @@ async def end_tasks(tasks: Iterable[asyncio.Task[None]]) -> None:
     loop = asyncio.get_running_loop()
     own = [task for task in tasks if task.get_loop() is loop and task is not asyncio.current_task()]
     cancel_tasks(tasks)
-    await asyncio.gather(*own, return_exceptions=True)
+    if own:
+        await asyncio.gather(*own, return_exceptions=True)
 
 
 def on_loop(loop: asyncio.AbstractEventLoop, function: Callable[[], object]) -> None:

@@ -133,6 +133,11 @@ class Request:
         self._headers: CIMultiDictProxy[str] | None = None
         self._parsed: object = UNREAD
 
+    def again(self) -> Request:
+        """Another request of the same content, of which no route has been found yet."""
+        fields = self.method, self.origin, self.target, self.raw_headers, self.body
+        return Request(*fields, self.version, self.keep_alive)
+
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.url}>"
 

@@ -194,7 +194,7 @@ class Peer(asyncio.Protocol):
             self._finder_failed(request, exc)
             return
         if isinstance(outcome, Hit):
-            self._answer_hit(request, outcome.route)
+            self._answer_hit(request, outcome)
         else:
             self._refuse(outcome)
 
@@ -212,7 +212,7 @@ class Peer(asyncio.Protocol):
             # It will be raised again, and kept, when the request is complete.
             hit = None
         if isinstance(hit, Hit):
-            self._answer_hit(request, hit.route)
+            self._answer_hit(request, hit)
         elif expects_continue(request):
             self.transport.write(CONTINUE)
 
@@ -220,7 +220,7 @@ class Peer(asyncio.Protocol):
         """Open a tunnel as a proxy does, unless a route answers the CONNECT (RFC 9110, 9.3.6)."""
         outcome = self._finder.find(request)
         if isinstance(outcome, Hit):
-            self._answer_hit(request, outcome.route)
+            self._answer_hit(request, outcome)
             return
         tunnelled = self._reader.upgrade or b""
         self._reader = RequestReader(request.origin)
@@ -228,10 +228,13 @@ class Peer(asyncio.Protocol):
         if tunnelled:
             self.data_received(tunnelled)
 
-    def _answer_hit(self, request: Request, route: Route) -> None:
+    def _answer_hit(self, request: Request, hit: Hit) -> None:
+        route = hit.route
         call: Call[Route] = Call(request, route, self.loop.time(), self._client)
         step = route.take()
         route.record(call)
+        if hit.via is not None:
+            hit.via.record(call)
         self._answer(call, route, step)
 
     def _answer(self, call: Call[Route], route: Route, step: Step) -> None:

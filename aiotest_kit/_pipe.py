@@ -277,11 +277,12 @@ class MemoryTransport(transports._FlowControlMixin, asyncio.Transport):
         if self._lost or (self._closing and exc is None and not self.get_write_buffer_size()):
             return
         other = self.other
+        # Otherwise `close` has arranged for it, with nothing left to wait for.
+        is_due = not self._closing or self.get_write_buffer_size() > 0
         while other._inbox_size > WIRE and len(other._inbox) > 1:
             other._inbox_size -= len(other._inbox.pop())
-        first = not self._closing
         self._closing = True
-        if first or self.get_write_buffer_size():
+        if is_due:
             self._loop.call_soon(self._lose, exc)
 
     def _be_reset(self) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from yarl import URL
 
-from ._errors import UsageError
+from ._errors import UsageError, one_line
 from ._patterns import RequestPattern
 from ._routes import HandlerError, Hit, Miss, Route, Table
 from ._urls import join_prefix, url_pattern
@@ -126,6 +126,23 @@ class Router(Asserted[Route]):
         url_pattern(router._prefix)
         return router
 
+    def mount(self, origin: str | URL, target: Router) -> Route:
+        """Put a whole router behind an origin, or behind a longer prefix.
+
+        Its routes see the requests as they are. What it does not answer, older routes may; a route added
+        later overrides it. Its calls are in its own log as well as in this one.
+
+        Raises:
+            UsageError: the target is no router, or this one is mounted in it.
+        """
+        if not isinstance(target, Router):
+            raise UsageError(f"mount() puts a Router behind an origin; got {one_line(target)}")
+        if self._table in target._table.reached():
+            raise UsageError("a router cannot be mounted in itself")
+        route = self.any(tail_of(origin)).optional()
+        self._table.mounts[route] = target._table
+        return route
+
     def passthrough(self, target: str | URL | Callable[[Request], object]) -> None:
         """Let requests out to the network that no route asks for.
 
@@ -184,7 +201,7 @@ class Router(Asserted[Route]):
     @property
     def handler_errors(self) -> tuple[HandlerError, ...]:
         """What escaped from handlers, generators and scripts, in order."""
-        return tuple(self._table.handler_errors)
+        return tuple(error for table in self._table.reached() for error in table.handler_errors)
 
     @property
     def never_called(self) -> tuple[Route, ...]:
@@ -194,26 +211,14 @@ class Router(Asserted[Route]):
 
     def find(self, request: Request) -> Hit | Miss:
         """The route that answers `request`, or what is nearest; `request.match_info` has its captures."""
-        for route, is_sure, captures in self._table.candidates(request):
-            if is_sure or route.pattern.matches(request):
-                if captures:
-                    request.capture(captures)
-                return Hit(route)
-        return Miss(request, self._table)
+        return self._table.find(request)
 
     def find_early(self, request: Request) -> Hit | Miss | None:
         """The route that answers a request of which only the head has come.
 
         None where the body has to be awaited: to tell the routes apart, or because the answer does so.
         """
-        for route, is_sure, captures in self._table.candidates(request):
-            if route.needs_body:
-                if route.pattern.matches_head(request):
-                    return None
-            elif is_sure or route.pattern.matches(request):
-                request.capture(captures)
-                return Hit(route) if route.answers_early else None
-        return Miss(request, self._table)
+        return self._table.find_early(request)
 
     def failed(self, error: HandlerError) -> None:
         """Keep an error of the user's code for the test."""
@@ -237,7 +242,7 @@ class Router(Asserted[Route]):
     @property
     def tasks(self) -> set[asyncio.Task[None]]:
         """The answers that are being given now."""
-        return self._table.tasks
+        return {task for table in self._table.reached() for task in table.tasks}
 
     def lets_out(self, request: Request) -> bool:
         """Whether a request may go to the network, as `passthrough` says."""

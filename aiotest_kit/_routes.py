@@ -26,7 +26,7 @@ from ._verify import Asserted, Calls
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
     from typing_extensions import Unpack
     from yarl import URL
@@ -323,9 +323,10 @@ class HandlerError:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """The route that answers a request."""
+    """The route that answers a request; `via` is the mount through which it was found, if any."""
 
     route: Route
+    via: Route | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,6 +375,7 @@ class Table:
         self.routes: dict[Route, int] = {}
         self.discarded: list[Route] = []
         self.passthrough: list[RequestPattern] = []
+        self.mounts: dict[Route, Table] = {}
         self.misses: list[Miss] = []
         self.handler_errors: list[HandlerError] = []
         self.tasks: set[asyncio.Task[None]] = set()
@@ -381,6 +383,45 @@ class Table:
         self._index: Index[Route] | None = None
         self._known: dict[tuple[str, str, Origin], tuple[Candidate, ...]] = {}
         self._named: Named | None = None
+
+    def find(self, request: Request) -> Hit | Miss:
+        """The route that answers `request`, or what is nearest; `request.match_info` has its captures."""
+        for route, is_sure, captures in self.candidates(request):
+            if is_sure or route.pattern.matches(request):
+                if route in self.mounts:
+                    outcome = self.mounts[route].find(request)
+                    if isinstance(outcome, Hit):
+                        return Hit(outcome.route, route)
+                    continue
+                if captures:
+                    request.capture(captures)
+                return Hit(route)
+        return Miss(request, self)
+
+    def find_early(self, request: Request) -> Hit | Miss | None:
+        """The route that answers a request of which only the head has come.
+
+        None where the body has to be awaited: to tell the routes apart, or because the answer does so.
+        """
+        for route, is_sure, captures in self.candidates(request):
+            if route.needs_body:
+                if route.pattern.matches_head(request):
+                    return None
+            elif is_sure or route.pattern.matches(request):
+                if route in self.mounts:
+                    outcome = self.mounts[route].find_early(request)
+                    if isinstance(outcome, Miss):
+                        continue
+                    return outcome and Hit(outcome.route, route)
+                request.capture(captures)
+                return Hit(route) if route.answers_early else None
+        return Miss(request, self)
+
+    def reached(self) -> Iterator[Table]:
+        """This table, and those that are mounted in it."""
+        yield self
+        for table in self.mounts.values():
+            yield from table.reached()
 
     def candidates(self, request: Request) -> tuple[Candidate, ...]:
         """The routes that may answer `request`, newest first.
@@ -425,6 +466,7 @@ class Table:
         """Take a route out, if it is there."""
         with self.lock:
             if self.routes.pop(route, None) is not None:
+                self.mounts.pop(route, None)
                 if self._index is not None and not route.spent:
                     self._index.remove(route)
                 self._changed()

@@ -45,6 +45,8 @@ Field = tuple[bytes, bytes]
 CONTENT_LENGTH = "Content-Length"
 NO_BODY = frozenset({204, 304})
 MOST_KEPT_FIELDS = 1024
+MOST_KEPT_REQUESTS = 64
+LONGEST_KEPT_REQUEST = 4096
 
 
 class BadRequest(Exception):
@@ -69,6 +71,8 @@ class RequestReader:
         """What followed a request that changes the protocol (CONNECT, Upgrade); None before that."""
         self._parser = httptools.HttpRequestParser(self)
         self._complete: list[Request] = []
+        self._idle = True
+        self._whole: dict[bytes, Request] = {}
         self._fields = {}
         self._target = b""
         self._headers: list[Field] = []
@@ -80,20 +84,36 @@ class RequestReader:
         Raises:
             BadRequest: it is not HTTP/1.1; the connection is of no more use.
         """
+        before = self._whole.get(data) if self._idle else None
+        if before is not None:
+            return [before.again()]
         complete = self._complete = []
+        was_idle = self._idle
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as exc:
             self.upgrade = data[exc.args[0] :]
         except httptools.HttpParserError as exc:
             raise BadRequest(str(exc)) from exc
+        if was_idle and self._idle and len(complete) == 1 and self.upgrade is None:
+            self._remember(data, complete[0])
         return complete
+
+    def _remember(self, data: bytes, request: Request) -> None:
+        """Keep a request that came whole and alone: the same bytes are the same request, without parsing."""
+        if len(data) <= LONGEST_KEPT_REQUEST:
+            if len(self._whole) >= MOST_KEPT_REQUESTS:
+                self._whole.clear()
+            self._whole[data] = request
 
     def close(self) -> None:
         """Let go of the parser, which holds on to the reader."""
         del self._parser
 
     # What follows is called by httptools, from within `feed`.
+
+    def on_message_begin(self) -> None:
+        self._idle = False
 
     def on_url(self, url: bytes) -> None:
         self._target += url
@@ -132,6 +152,7 @@ class RequestReader:
         # Trailer fields (RFC 9112, 7.1.2) are not kept; the next request must not have them.
         self._headers = []
         self.unfinished = None
+        self._idle = True
         self._complete.append(request)
 
     def _read_target(self, method: str, target: str) -> tuple[Origin, str]:

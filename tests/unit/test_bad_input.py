@@ -110,14 +110,24 @@ def test_method(method: Any, says: str) -> None:
             id="headers of host and pairs",
         ),
         pytest.param(
+            lambda router: router.mount("http://api.test", "http://real.test"),
+            "mount() puts a Router behind an origin; got 'http://real.test'",
+            id="mount of a URL",
+        ),
+        pytest.param(
+            lambda router: router.mount("http://api.test", router.host("http://api.test")),
+            "a router cannot be mounted in itself",
+            id="mount in itself",
+        ),
+        pytest.param(
             lambda router: router.passthrough("ftp://api.test"),
             "'ftp://api.test/{_:.*}': unknown scheme 'ftp'; schemes are: http, https, ws, wss, *",
             id="passthrough",
         ),
     ],
 )
-def test_prefix(act: Callable[[Router], object], message: str) -> None:
-    """What cannot stand under a prefix is refused."""
+def test_prefix(act: Callable[[Any], object], message: str) -> None:
+    """What cannot stand under a prefix, or be put behind one, is refused."""
     assert message == refusal(lambda: act(Router()))
 
 

@@ -171,7 +171,7 @@ def test_two_loops() -> None:
 def test_many_on_two_loops() -> None:
     """Whatever the threads do meanwhile, as many go on as were let go."""
     gate = Gate("route")
-    number = 200
+    number = 40
 
     async def requests() -> None:
         await asyncio.gather(*(gate.passed() for _ in range(number)))

@@ -302,8 +302,8 @@ async def aborts_with_much_unsent(near: Recorder, far: Recorder) -> None:
 
 async def aborts_while_closing(near: Recorder, far: Recorder) -> None:
     far.transport.pause_reading()
-    for _ in range(16):
-        near.transport.write(bytes(BIG // 16))
+    for _ in range(256):
+        near.transport.write(bytes(BIG // 256))
     near.transport.close()
     await asyncio.sleep(0)
     assert ["made", "pause"] == near.events
@@ -312,6 +312,16 @@ async def aborts_while_closing(near: Recorder, far: Recorder) -> None:
     far.transport.resume_reading()
     await far.lost()
     far.events[1] = isinstance(far.events[1], bytes)
+
+
+async def is_ended_with_much_unsent(near: Recorder, far: Recorder) -> None:
+    far.transport.pause_reading()
+    near.transport.write(bytes(BIG))
+    far.transport.write_eof()
+    await near.told("eof")
+    far.transport.resume_reading()
+    await far.lost()
+    far.events[1] = len(far.events[1]) if isinstance(far.events[1], bytes) else 0
 
 
 async def is_reset(near: Recorder, far: Recorder) -> None:
@@ -361,6 +371,7 @@ SCRIPTS = [
     (closes_with_much_unsent, ["made", "pause", "resume", "lost"], ["made", BIG, "eof", "lost"]),
     (aborts_with_much_unsent, ["made", "pause", "lost"], ["made", True, "eof", "lost"]),
     (aborts_while_closing, ["made", "pause", "lost"], ["made", True, "eof", "lost"]),
+    (is_ended_with_much_unsent, ["made", "pause", "eof", "resume", "lost"], ["made", BIG, "eof", "lost"]),
     (is_reset, ["made", "lost"], ["made", b"a", RESET]),
     (is_reset_while_paused, ["made", "lost"], ["made", RESET]),
 ]

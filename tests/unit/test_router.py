@@ -179,9 +179,7 @@ async def script(reader: object, writer: object) -> None: ...
         ),
     ],
 )
-def test_find_early(
-    add: Callable[[Any], object], outcome: type[Hit | Miss] | None, router: Router
-) -> None:
+def test_find_early(add: Callable[[Any], object], outcome: type[Hit | Miss] | None, router: Router) -> None:
     """With the head alone, it is known who answers unless that depends on the body."""
     add(router)
 
@@ -254,6 +252,56 @@ def test_headers_of_a_route_go_first() -> None:
     route = router.host("http://api.test", headers={"K": "1"}).get("/a", headers={"K": "2"})
 
     assert (route, None) == (found(router, asked(K="2")), found(router, asked(K="1")))
+
+
+# ---- mounts ----
+
+
+def test_mount() -> None:
+    """A mounted router answers what is behind the origin, as it answers it by itself."""
+    router, service = Router(), Router()
+    route = service.get("http://api.test/v1/{name}")
+    other = service.get("/v1/{name}", headers={"K": "1"})
+    mounted = router.mount("http://api.test/v1", service)
+    request = asked("http://api.test/v1/a")
+    outcome = router.find(request)
+
+    assert isinstance(outcome, Hit)
+    assert (route, mounted, {"name": "a"}) == (outcome.route, outcome.via, request.match_info)
+    assert other is found(router, asked("http://api.test/v1/a", K="1"))
+    assert None is found(router, asked("http://other.test/v1/a", K="1"))
+
+
+def test_order_of_a_mount() -> None:
+    """What a mounted router does not answer, older routes may; a newer route overrides it."""
+    router, service = Router(), Router()
+    older = router.any("/{rest:.*}")
+    own = service.get("/a")
+    router.mount("http://api.test", service)
+
+    assert (own, older) == (found(router, asked()), found(router, asked("http://api.test/b")))
+    newer = router.get("/a")
+    assert newer is found(router, asked())
+
+
+@pytest.mark.parametrize(
+    ("add", "outcome"),
+    [
+        pytest.param(lambda service: service.post("/a").raw(script), Hit, id="script"),
+        pytest.param(lambda service: service.post("/a"), None, id="reply"),
+        pytest.param(lambda service: service.post("/a", json=1), None, id="its body is asked for"),
+        pytest.param(lambda service: service.post("/b"), Miss, id="none matches"),
+    ],
+)
+def test_find_early_in_a_mount(add: Callable[[Any], object], outcome: type[Hit | Miss] | None) -> None:
+    """Whether the body is waited for is up to the mounted router's routes."""
+    router, service = Router(), Router()
+    add(service)
+    router.mount("http://api.test", service)
+
+    early = router.find_early(asked(method="POST"))
+
+    assert outcome is (None if early is None else type(early))
 
 
 # ---- taking back ----

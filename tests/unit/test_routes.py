@@ -97,6 +97,14 @@ def test_spent_route_leaves_its_place(router: Router) -> None:
     assert [201, 200, 200] == answers(router, 3)
 
 
+def test_spent_before_anything_was_looked_up(router: Router) -> None:
+    """A route that is used up by then is not found."""
+    router.get("/a").reply(200)
+    router.get("/a").reply(201, times=1).take()
+
+    assert [200] == answers(router, 1)
+
+
 def test_spent_route_comes_back(router: Router) -> None:
     """A spent route that is given another answer has its old place again, neither above nor below."""
     router.get("/a").reply(200)

@@ -200,7 +200,7 @@ def test_handler_error_of_the_kit_alone() -> None:
 
     assert (
         "while answering GET http://api.test/failed\n"
-        "aiotest_kit._errors.UsageError: unknown option 'x' of a handler; options are: unmatched, unused"
+        "aiotest_kit.UsageError: unknown option 'x' of a handler; options are: unmatched, unused"
     ) == str(watched.verdict())
 
 

@@ -417,6 +417,19 @@ def test_timeline(log: Log) -> None:
     ) == timeline(log.router.calls)
 
 
+def test_timeline_of_many(log: Log) -> None:
+    """Of many calls the first and the last are shown, and how many were between them."""
+    for _ in range(1000):
+        log.call("GET", "/users")
+    lines = timeline(log.router.calls).splitlines()
+    (gap,) = [number for number, line in enumerate(lines) if line.startswith("...")]
+
+    assert 1 <= gap < len(lines) - 1 < 200
+    assert f"... and {1000 - len(lines) + 1} more calls ..." == lines[gap]
+    assert lines[0].startswith("+0.000 s  GET")
+    assert lines[-1].startswith("+999.000 s  GET")
+
+
 def test_timeline_of_nothing() -> None:
     """No calls are no lines."""
     assert "" == timeline(Calls())

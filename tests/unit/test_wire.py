@@ -147,6 +147,50 @@ def test_equal_fields_are_one_object() -> None:
     assert all(one is other for one, other in zip(first.raw_headers, second.raw_headers, strict=True))
 
 
+@pytest.mark.parametrize("data", [GET, POST, CHUNKED], ids=["GET", "content length", "chunked"])
+def test_the_same_bytes_again(data: bytes) -> None:
+    """The same bytes are the same request, but a new object, of which nothing is known yet."""
+    reader = RequestReader(API)
+    (first,) = reader.feed(data)
+    first.capture({"id": "7"})
+    (second,) = reader.feed(data)
+    (other,) = reader.feed(OLD_KEPT)
+    (third,) = reader.feed(data)
+
+    assert facts(first) == facts(second) == facts(third) != facts(other)
+    assert 3 == len({id(each) for each in (first, second, third)})
+    assert ({"id": "7"}, {}, {}) == (first.match_info, second.match_info, third.match_info)
+
+
+def test_the_same_bytes_inside_a_body() -> None:
+    """Bytes that were a request once are part of a body where one is on its way."""
+    reader = RequestReader(API)
+    assert 1 == len(reader.feed(GET))
+    assert [] == reader.feed(b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(GET))
+    (request,) = reader.feed(GET)
+
+    assert GET == request.body
+    assert 1 == len(reader.feed(GET))
+
+
+def test_many_different_requests() -> None:
+    """However many different requests came, each is read as it is."""
+    reader = RequestReader(API)
+    for _ in range(2):
+        for number in range(500):
+            (request,) = reader.feed(b"GET /%d HTTP/1.1\r\n\r\n" % number)
+            assert f"/{number}" == request.path
+
+
+def test_a_long_request_again() -> None:
+    """A long request is read anew each time, to the same effect."""
+    reader = RequestReader(API)
+    data = b"POST / HTTP/1.1\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000
+    (first,), (second,) = reader.feed(data), reader.feed(data)
+
+    assert facts(first) == facts(second)
+
+
 def test_a_thousand_different_fields() -> None:
     """A connection with ever new header values does not collect them for ever, and loses none."""
     reader = RequestReader(API)
