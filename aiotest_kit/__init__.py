@@ -42,7 +42,7 @@ __all__ = [
     "mock_session",
 ]
 
-HOMES = {
+HOMES: dict[str, tuple[str, ...]] = {
     "_errors": ("UnmatchedRequest", "UsageError"),
     "_expected": ("Exact", "Mismatch", "Subset"),
     "_gate": ("Gate",),

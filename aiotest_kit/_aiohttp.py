@@ -86,20 +86,25 @@ class Door(Protocol):
 
     def open_now(self, dial: Dial, factory: Callable[[], Any]) -> ResponseHandler | None:
         """The protocol of a new connection, told of it; None where opening it takes time or fails."""
+        ...
 
     async def open(
         self, dial: Dial, factory: Callable[[], ResponseHandler]
     ) -> tuple[asyncio.Transport, ResponseHandler]:
         """A new connection, its protocol told of it."""
+        ...
 
     def start_tls(self, transport: Any, protocol: ResponseHandler, dial: Dial) -> None:
         """The tunnel of a proxy was opened: what follows is TLS."""
+        ...
 
     def checks_fingerprint(self, url: URL) -> bool:
         """Whether a pinned certificate is to be compared with the peer's."""
+        ...
 
     async def left(self) -> None:
         """The connector was closed."""
+        ...
 
     def acquired(
         self, transport: Any, request: ClientRequest, timeout: aiohttp.ClientTimeout, token: object
@@ -109,6 +114,7 @@ class Door(Protocol):
         `token` is the same object for all that one call of a session sends: redirects, and the silent second
         attempt of an idempotent request.
         """
+        ...
 
 
 class NoResolver:

@@ -36,21 +36,27 @@ class Exchange(Protocol):
 
     async def send(self, reply: Reply) -> None:
         """Send a whole reply; returns when the transport has taken it."""
+        ...
 
     def start(self, reply: Reply) -> None:
         """Send the head of a reply; its body follows by `write`, and ends with `finish`."""
+        ...
 
     async def write(self, data: bytes) -> None:
         """Send a piece of the body, as one chunk where it is chunked; waits while the client is slow."""
+        ...
 
     def finish(self) -> None:
         """Send what ends the body."""
+        ...
 
     def fail(self, exc: BaseException) -> None:
         """Make the client's call raise `exc` (memory door)."""
+        ...
 
     def take_over(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """The connection as streams; what was read of the request comes first."""
+        ...
 
 
 @runtime_checkable
@@ -59,6 +65,7 @@ class Answer(Protocol):
 
     async def play(self, exchange: Exchange) -> None:
         """Answer the request of `exchange`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -87,8 +94,8 @@ class Raise:
         exchange.fail(exception() if isinstance(exception, type) else exception)
 
 
-HandlerResult: TypeAlias = "Reply | web.Response | dict[str, Any] | list[Any] | str | bytes | int"
-HandlerFunction: TypeAlias = "Callable[[Request], HandlerResult | Awaitable[HandlerResult]]"
+HandlerFunction: TypeAlias = "Callable[[Request], object]"
+"""What it returns, or the awaitable of it gives, is checked when it is called."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +149,7 @@ class Stream:
             )
         self.pieces = pieces
         self.head = head
-        self.takes_request = callable(pieces) and bool(inspect.signature(pieces).parameters)
+        self.takes_request = callable(pieces) and takes_request(pieces)
 
     def __repr__(self) -> str:
         return f"Stream({one_line(self.pieces, 60)})"
@@ -167,6 +174,26 @@ class Stream:
             elif inspect.isgenerator(pieces):
                 pieces.close()
         exchange.finish()
+
+
+def takes_request(function: Callable[..., object]) -> bool:
+    """Whether a generator function has to be given the request.
+
+    Raises:
+        UsageError: it has to be given more than that.
+    """
+    required = [
+        parameter.name
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.default is parameter.empty
+        and parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    if len(required) > 1:
+        raise UsageError(
+            f"{describe(function)} takes {', '.join(required)}; "
+            "a stream's function takes the request or nothing"
+        )
+    return bool(required)
 
 
 async def send_piece(exchange: Exchange, piece: object) -> None:
@@ -204,7 +231,8 @@ def redirect(location: object, status: int, options: dict[str, Any]) -> Reply:
         )
     headers = checked_headers(options.pop("headers", ()))
     headers["Location"] = checked_text("location", str(location))
-    return Reply(status, **{**options, "headers": headers})
+    keywords: dict[str, Any] = {**options, "headers": headers}
+    return Reply(status, **keywords)
 
 
 def sse(events: Iterable[object], options: dict[str, Any]) -> Stream:
@@ -213,7 +241,8 @@ def sse(events: Iterable[object], options: dict[str, Any]) -> Stream:
     headers.setdefault("Content-Type", "text/event-stream")
     headers.setdefault("Cache-Control", "no-cache")
     pieces = [event if isinstance(event, (int, float)) else encode_event(event) for event in events]
-    return Stream(pieces, Reply(**{"status": 200, **options, "headers": headers}))
+    keywords: dict[str, Any] = {"status": 200, **options, "headers": headers}
+    return Stream(pieces, Reply(**keywords))
 
 
 EVENT_FIELDS = ("comment", "event", "id", "retry", "data")
@@ -274,6 +303,8 @@ async def reply_of(response: web.Response) -> Reply:
     headers = CIMultiDict(response.headers)
     for cookie in response.cookies.values():
         headers.add("Set-Cookie", cookie.OutputString())
+    if body:
+        headers.setdefault("Content-Type", "application/octet-stream")
     # A response that had to send nothing has no reason of its own.
     reason = response.reason or phrase(response.status)
     return Reply(response.status, headers=headers, body=bytes(body or b""), reason=reason)

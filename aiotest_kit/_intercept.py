@@ -7,6 +7,7 @@ that stands for the session's own, or out to the network, as the policy says.
 
 from __future__ import annotations
 
+import sys
 import threading
 from contextvars import ContextVar
 from functools import lru_cache, partial
@@ -45,7 +46,7 @@ class Mock:
     def __init__(self, router: Router | None, unmatched: Unmatched) -> None:
         if unmatched not in POLICIES:
             raise UsageError(f"unmatched={unmatched!r}: policies are {', '.join(POLICIES)}")
-        self.router = Router() if router is None else router
+        self.router: Router = Router() if router is None else router
         self.unmatched = unmatched
         self.is_open = False
 
@@ -92,7 +93,7 @@ class Mock:
         errors = self.router.handler_errors
         if errors and exc is None:
             raise errors[0].exception
-        if errors and exc is not None and hasattr(exc, "add_note"):
+        if errors and exc is not None and sys.version_info >= (3, 11):
             error = errors[0]
             exc.add_note(f"a handler failed before: {error.exception!r} while answering {error.request!r}")
 

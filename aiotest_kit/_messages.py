@@ -111,6 +111,18 @@ class Request:
         "version",
     )
 
+    method: str
+    origin: Origin
+    target: str
+    raw_headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+    version: str
+    keep_alive: bool
+    _match_info: Mapping[str, str]
+    _url: URL | None
+    _headers: CIMultiDictProxy[str] | None
+    _parsed: object
+
     def __init__(
         self,
         method: str,
@@ -121,21 +133,25 @@ class Request:
         version: str = "1.1",
         keep_alive: bool = True,
     ) -> None:
-        self.method = method
-        self.origin = origin
-        self.target = target
-        self.raw_headers = raw_headers
-        self.body = body
-        self.version = version
-        self.keep_alive = keep_alive
-        self._match_info = NO_MATCH_INFO
-        self._url: URL | None = None
-        self._headers: CIMultiDictProxy[str] | None = None
-        self._parsed: object = UNREAD
+        fix = super().__setattr__
+        fix("method", method)
+        fix("origin", origin)
+        fix("target", target)
+        fix("raw_headers", raw_headers)
+        fix("body", body)
+        fix("version", version)
+        fix("keep_alive", keep_alive)
+        fix("_match_info", NO_MATCH_INFO)
+        fix("_url", None)
+        fix("_headers", None)
+        fix("_parsed", UNREAD)
 
-    def again(self) -> Request:
-        """Another request of the same content, of which no route has been found yet."""
-        fields = self.method, self.origin, self.target, self.raw_headers, self.body
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a Request is read-only; {name!r} cannot be set")
+
+    def with_body(self, body: bytes) -> Request:
+        """Another request that has this body, and of which no route has been found yet."""
+        fields = self.method, self.origin, self.target, self.raw_headers, body
         return Request(*fields, self.version, self.keep_alive)
 
     def __repr__(self) -> str:
@@ -148,7 +164,8 @@ class Request:
         if url is None:
             # A target in asterisk- or authority-form has no path (RFC 9112, 3.2.3 and 3.2.4).
             path = self.target if self.target.startswith("/") else ""
-            url = self._url = URL(f"{self.origin}{path}", encoded=True)
+            url = URL(f"{self.origin}{path}", encoded=True)
+            super().__setattr__("_url", url)
         return url
 
     @property
@@ -171,7 +188,8 @@ class Request:
         """The header fields, as text; bytes outside UTF-8 are kept as surrogates (PEP 383)."""
         headers = self._headers
         if headers is None:
-            headers = self._headers = decode_headers(self.raw_headers)
+            headers = decode_headers(self.raw_headers)
+            super().__setattr__("_headers", headers)
         return headers
 
     @property
@@ -186,7 +204,7 @@ class Request:
 
     def capture(self, captures: Mapping[str, str]) -> None:
         """Note what the URL of the route that matches captured."""
-        self._match_info = captures
+        super().__setattr__("_match_info", captures)
 
     @property
     def content_type(self) -> str:
@@ -208,6 +226,17 @@ class Request:
             ValueError: the body is not JSON.
         """
         return json.loads(self.body)
+
+    def json_or(self, missing: object) -> object:
+        """The body parsed as JSON, once for all who ask and so not to be changed; `missing` if it is none."""
+        parsed = self._parsed
+        if parsed is UNREAD:
+            try:
+                parsed = self.json()
+            except ValueError:
+                parsed = missing
+            super().__setattr__("_parsed", parsed)
+        return parsed
 
     def post(self) -> MultiDictProxy[str | Part]:
         """The fields of a form, in order: text, or a `Part` for an uploaded file.
@@ -267,13 +296,13 @@ class Call(Generic[R]):
     def __init__(
         self, request: Request, route: R | None, started: float, client: Client | None = None
     ) -> None:
-        self.request = request
-        self.route = route
-        self.started = started
-        self.client = client
+        self.request: Request = request
+        self.route: R | None = route
+        self.started: float = started
+        self.client: Client | None = client
         self.reply: Reply | None = None
         self.exception: BaseException | None = None
-        self.attempts = 1
+        self.attempts: int = 1
         self.elapsed: float | None = None
 
     def __repr__(self) -> str:

@@ -29,11 +29,12 @@ from ._expected import (
     unwrap,
 )
 from ._fields import Fields, FieldsPattern, Pairs, as_list, body_as_sent, fields_pattern, is_whole, pairs_of
-from ._messages import UNREAD, Request
 from ._urls import ANY_URL, UrlLike, UrlPattern, UrlRegex, url_pattern
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+    from ._messages import Request
 
 __all__ = ["MatchOptions", "RequestPattern", "parsed_json"]
 
@@ -98,6 +99,8 @@ def method_pattern(method: str | Iterable[object] | None) -> MethodPattern:
     """
     if method is None or method == "*":
         return MethodPattern(())
+    if not isinstance(method, Iterable):
+        raise UsageError(f"a method is a word such as 'GET', or several; got {method!r}")
     names: dict[str, None] = {}
     for name in [method] if isinstance(method, str) else method:
         if not isinstance(name, str) or not TOKEN.fullmatch(name):
@@ -130,12 +133,7 @@ def json_pattern(expected: object) -> JsonPattern:
 
 def parsed_json(request: Request) -> object:
     """The body parsed as JSON, once for all routes that ask; `MISSING` if it is none."""
-    if request._parsed is UNREAD:
-        try:
-            request._parsed = request.json()
-        except ValueError:
-            request._parsed = MISSING
-    return request._parsed
+    return request.json_or(MISSING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,14 +249,17 @@ class RequestPattern:
             raise UsageError(f"a request has one body; give only one of: {join_names(bodies)}")
         self._method = method_pattern(method)
         self._options = given
-        self.option_names = tuple(given)
+        self.option_names: tuple[str, ...] = tuple(given)
+        self.url: UrlPattern | UrlRegex
         self.url, url_query = url_pattern(url)
         queries = query_patterns(url_query, given.get("query"))
         head = (self._method, self.url, *queries, *made(HEAD_MAKERS, given))
         where = (where_pattern(given["where"], self.url),) if "where" in given else ()
         self.parts: tuple[Pattern, ...] = (*head, *made(BODY_MAKERS, given), *where)
-        self.methods = self._method.names
-        self.query_pairs = tuple(pair for query in queries for pair in literal_pairs(query.expected))
+        self.methods: tuple[str, ...] = self._method.names
+        self.query_pairs: tuple[tuple[str, str], ...] = tuple(
+            pair for query in queries for pair in literal_pairs(query.expected)
+        )
         self._checks = tuple(part.matches for part in self.parts)
         self._head_checks = self._checks[: len(head)]
 

@@ -54,12 +54,15 @@ class Finder(Protocol):
 
     def find(self, request: Request) -> Hit | Miss:
         """The route that answers `request`, or what is nearest."""
+        ...
 
     def find_early(self, request: Request) -> Hit | Miss | None:
         """The route that answers a request of which only the head has come; None if the body is needed."""
+        ...
 
     def failed(self, error: HandlerError) -> None:
         """Keep an error of the user's code for the test."""
+        ...
 
 
 class ClientGone(Exception):
@@ -129,6 +132,9 @@ class Peer(asyncio.Protocol):
             return
         for request in requests:
             self._head_seen = False
+            if self.transport.is_closing():
+                # The answer before was the last one on this connection.
+                break
             if self._task is None:
                 self._serve(request)
             else:
@@ -203,6 +209,8 @@ class Peer(asyncio.Protocol):
         self._finder.failed(HandlerError(exc, request, None))
         reply = Reply(500, text=f"{type(exc).__name__} in a predicate of a route")
         self.transport.write(render(reply, request))
+        if closes(reply, request):
+            self.transport.close()
 
     def _serve_head(self, request: Request) -> None:
         """Answer a request whose body is still to come, where its route does so; else ask for the body."""
@@ -217,9 +225,16 @@ class Peer(asyncio.Protocol):
             self.transport.write(CONTINUE)
 
     def _serve_connect(self, request: Request) -> None:
-        """Open a tunnel as a proxy does, unless a route answers the CONNECT (RFC 9110, 9.3.6)."""
-        outcome = self._finder.find(request)
-        if isinstance(outcome, Hit):
+        """Open a tunnel as a proxy does, unless a route for CONNECT answers (RFC 9110, 9.3.6).
+
+        A route for any method is meant for what goes through the tunnel.
+        """
+        try:
+            outcome = self._finder.find(request)
+        except Exception as exc:
+            self._finder_failed(request, exc)
+            return
+        if isinstance(outcome, Hit) and "CONNECT" in outcome.route.pattern.methods:
             self._answer_hit(request, outcome)
             return
         tunnelled = self._reader.upgrade or b""

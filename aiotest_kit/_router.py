@@ -281,8 +281,10 @@ def under(prefix: str, url: UrlLike) -> UrlLike:
 
 
 def tail_of(prefix: str | URL) -> str:
-    """The template of everything under a prefix."""
-    return f"{str(prefix).rstrip('/')}/{{_:.*}}"
+    """The template of a prefix and of everything under it."""
+    text = str(prefix).rstrip("/")
+    _, has_path, _ = text.partition("://")[2].partition("/")
+    return f"{text}{{_:(/.*)?}}" if has_path else f"{text}/{{_:.*}}"
 
 
 def merged(first: Mapping[str, object], second: object) -> dict[str, object]:

@@ -53,11 +53,11 @@ class Step:
     __slots__ = ("answer", "attempts", "delay", "is_plain", "left", "rendered")
 
     def __init__(self, answer: Reply | Answer, times: int | None, attempts: int | None, delay: float) -> None:
-        self.answer = answer
-        self.attempts = attempts
-        self.delay = delay
-        self.left = times
-        self.is_plain = isinstance(answer, Reply) and not delay and answer.is_plain
+        self.answer: Reply | Answer = answer
+        self.attempts: int | None = attempts
+        self.delay: float = delay
+        self.left: int | None = times
+        self.is_plain: bool = isinstance(answer, Reply) and not delay and answer.is_plain
         self.rendered: tuple[bytes, bool] | None = None
 
     async def wait(self, route: Route) -> None:
@@ -84,16 +84,16 @@ class Route(Asserted["Route"]):
     ) -> None:
         self.pattern = pattern
         self.name = name
-        self.location = caller_location()
+        self.location: str = caller_location()
         self.calls: Calls[Route] = Calls()
-        self.replied = 0
-        self.is_optional = False
-        self.logs = (self.calls, *logs)
+        self.replied: int = 0
+        self.is_optional: bool = False
+        self.logs: tuple[Calls[Route], ...] = (self.calls, *logs)
         self._table = table
         self._steps: list[Step] = []
         self._position = 0
         self.gate: Gate | None = None
-        self.needs_body = not BODY_OPTIONS.isdisjoint(pattern.option_names)
+        self.needs_body: bool = not BODY_OPTIONS.isdisjoint(pattern.option_names)
 
     def __repr__(self) -> str:
         name = f" {self.name!r}" if self.name else ""
@@ -135,8 +135,8 @@ class Route(Asserted["Route"]):
         """
         if not answers:
             raise UsageError("replies() needs at least one answer")
-        for answer in answers:
-            self.reply(answer)
+        for answer in [as_answer(answer, {}) for answer in answers]:
+            self._add(answer)
         return self
 
     def redirect(self, location: str | URL, status: int = 302, **options: Unpack[ReplyOptions]) -> Route:
@@ -370,7 +370,7 @@ class Table:
     """
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
+        self.lock: threading.RLock = threading.RLock()
         self.calls: Calls[Route] = Calls()
         self.routes: dict[Route, int] = {}
         self.discarded: list[Route] = []

@@ -138,11 +138,13 @@ class UrlPattern(Pattern):
     path: PathPattern | None
 
     def matches(self, request: Request) -> bool:
+        """Whether the path and the origin are these."""
         return (self.path is None or self.path.matches(path_of(request))) and (
             self.origin is None or self.origin.matches(request.origin)
         )
 
     def differences(self, request: Request) -> Iterator[Mismatch]:
+        """The origin first, then the path, each only if it is another one."""
         if self.origin and not self.origin.matches(request.origin):
             yield Mismatch("url", "origin", self.origin.text, str(request.origin))
         if self.path and not self.path.matches(path_of(request)):
@@ -168,6 +170,7 @@ class UrlRegex(Pattern):
         return repr(self.regex)
 
     def differences(self, request: Request) -> Iterator[Mismatch]:
+        """The whole URL, if the regex does not match it."""
         if self.regex.match(str(request.url)) is None:
             yield Mismatch("url", "", self.regex, str(request.url))
 

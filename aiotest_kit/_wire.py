@@ -86,7 +86,7 @@ class RequestReader:
         """
         before = self._whole.get(data) if self._idle else None
         if before is not None:
-            return [before.again()]
+            return [before.with_body(before.body)]
         complete = self._complete = []
         was_idle = self._idle
         try:
@@ -147,7 +147,7 @@ class RequestReader:
         request = self.unfinished
         assert request is not None
         if self._body:
-            request.body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+            request = request.with_body(self._body[0] if len(self._body) == 1 else b"".join(self._body))
             self._body = []
         # Trailer fields (RFC 9112, 7.1.2) are not kept; the next request must not have them.
         self._headers = []

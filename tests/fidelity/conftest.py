@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 from aiohttp import web
+from aiohttp.abc import AbstractResolver
 from aiohttp.test_utils import RawTestServer
 
 from aiotest_kit._forward import RealConnector
@@ -23,7 +24,7 @@ __all__ = ["Door", "Network", "door", "nothing_patched", "settle"]
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-class Names(aiohttp.abc.AbstractResolver):
+class Names(AbstractResolver):
     """A resolver for which every name is one port of this machine."""
 
     def __init__(self, port: int) -> None:

@@ -105,10 +105,13 @@ async def test_names_too(network: Network, real: str) -> None:
 async def test_limits_are_not_shared(network: Network, real: str) -> None:
     """A slot taken on one side does not block the other."""
     connector = aiohttp.TCPConnector(limit=1)
-    async with aiohttp.ClientSession(connector=connector) as session, session.get(f"{real}/x"):
-        async with mock() as router:
-            router.get("http://a.test/").reply(text="mocked")
-            assert "mocked" == await asyncio.wait_for(text(session, "http://a.test/"), 1)
+    async with (
+        aiohttp.ClientSession(connector=connector) as session,
+        session.get(f"{real}/x"),
+        mock() as router,
+    ):
+        router.get("http://a.test/").reply(text="mocked")
+        assert "mocked" == await asyncio.wait_for(text(session, "http://a.test/"), 1)
 
 
 async def test_session_closed_while_the_mock_is_open(real: str) -> None:
@@ -149,7 +152,7 @@ async def test_everything_else_is_refused(network: Network, real: str) -> None:
         mock() as router,
         aiohttp.ClientSession(connector=network.connector()) as session,
     ):
-        with pytest.raises(UnmatchedRequest, match="no route answered GET http://a.test/x"):
+        with pytest.raises(UnmatchedRequest, match=r"no route answered GET http://a.test/x"):
             await text(session, "http://a.test/x")
     assert 1 == len(router.misses)
 
@@ -266,9 +269,8 @@ async def test_closed_out_of_order() -> None:
 def test_opened_twice() -> None:
     """A mock that is open cannot be opened again, and may be closed twice."""
     opened = mock()
-    with opened:
-        with pytest.raises(UsageError, match="open already"):
-            opened.open()
+    with opened, pytest.raises(UsageError, match="open already"):
+        opened.open()
     opened.close()
     with opened:
         assert aiohttp.BaseConnector.connect is not CONNECT
@@ -374,16 +376,19 @@ async def test_nothing_is_left(how: str, settle: Settle) -> None:
         await asyncio.Event().wait()
         return 200
 
+    opened = mock()
+    waiting: list[asyncio.Task[aiohttp.ClientResponse]] = []
+    streaming: list[aiohttp.ClientResponse] = []
     async with aiohttp.ClientSession(connector=connector) as session:
         try:
-            async with mock() as router:
+            async with opened as router:
                 router.get("http://a.test/").reply(text="pooled")
                 router.get("http://a.test/endless").stream(endless)
                 router.post("http://a.test/never").reply(never)
                 router.post("http://a.test/held").hold()
                 assert "pooled" == await text(session, "http://a.test/")
-                response = await session.get("http://a.test/endless")
-                waiting = [
+                streaming.append(await session.get("http://a.test/endless"))
+                waiting += [
                     asyncio.ensure_future(session.post(f"http://a.test/{path}")) for path in ("never", "held")
                 ]
                 await settle()
@@ -393,12 +398,12 @@ async def test_nothing_is_left(how: str, settle: Settle) -> None:
         except Boom:
             assert how == "raised"
         assert aiohttp.BaseConnector.connect is CONNECT
-        assert not router.tasks
+        assert not opened.router.tasks
         outcomes = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 1)
         assert all(isinstance(outcome, aiohttp.ClientConnectionError) for outcome in outcomes)
         with pytest.raises((aiohttp.ClientPayloadError, aiohttp.ClientConnectionError)):
-            await asyncio.wait_for(response.read(), 1)
-        response.close()
+            await asyncio.wait_for(streaming[0].read(), 1)
+        streaming[0].close()
         assert {asyncio.current_task()} == asyncio.all_tasks()
         assert untouched == set(vars(connector))
         assert not connector._conns
@@ -446,7 +451,7 @@ async def test_sync_mock_ends_what_still_answers(settle: Settle) -> None:
 
 
 async def test_unclosed_session_still_warns() -> None:
-    """A session that nobody closes warns as ever, and so does its connector: the mock hides nothing."""
+    """A session that nobody closes warns as ever: the mock hides nothing, and does not keep it alive."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with mock() as router:
@@ -456,10 +461,9 @@ async def test_unclosed_session_still_warns() -> None:
             assert "x" == await text(session, "http://a.test/")
             session = None
             gc.collect()
+            texts = [str(warning.message) for warning in caught if warning.category is ResourceWarning]
+            assert any(text.startswith("Unclosed client session") for text in texts)
         gc.collect()
-    texts = [str(warning.message) for warning in caught if warning.category is ResourceWarning]
-    for what in ("Unclosed client session", "Unclosed connector"):
-        assert 1 == len([text for text in texts if text.startswith(what)])
 
 
 def test_loop_that_ended_before_the_mock() -> None:

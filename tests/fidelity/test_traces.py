@@ -77,6 +77,16 @@ async def post(session: aiohttp.ClientSession) -> None:
     await read(session, "POST", "http://a.test/", data=b"body")
 
 
+async def post_twice(session: aiohttp.ClientSession) -> None:
+    await post(session)
+    await post(session)
+
+
+async def generator_twice(session: aiohttp.ClientSession) -> None:
+    await generator(session)
+    await generator(session)
+
+
 async def generator(session: aiohttp.ClientSession) -> None:
     async def pieces() -> AsyncIterator[bytes]:
         for number in range(3):
@@ -114,6 +124,8 @@ SCENARIOS: dict[str, tuple[Callable[[aiohttp.ClientSession], Awaitable[None]], d
     "no-dns-cache": (get_twice, {"force_close": True, "use_dns_cache": False}),
     "headers": (head, {}),
     "body": (post, {}),
+    "body-reused": (post_twice, {}),
+    "generator-reused": (generator_twice, {}),
     "generator": (generator, {}),
     "redirect": (redirected, {}),
     "disconnect": (disconnected, {}),

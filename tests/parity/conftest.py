@@ -9,6 +9,7 @@ from functools import partial
 
 import aiohttp
 import pytest
+from aiohttp.client_proto import ResponseHandler
 
 from aiotest_kit import Router, mock, mock_session
 
@@ -55,13 +56,13 @@ def nothing_patched() -> Iterator[None]:
 def received(monkeypatch: pytest.MonkeyPatch) -> bytearray:
     """Every byte that clients receive, in order."""
     seen = bytearray()
-    data_received = aiohttp.client_proto.ResponseHandler.data_received
+    data_received = ResponseHandler.data_received
 
-    def keep(self: aiohttp.client_proto.ResponseHandler, data: bytes) -> None:
+    def keep(self: ResponseHandler, data: bytes) -> None:
         seen.extend(data)
         data_received(self, data)
 
-    monkeypatch.setattr(aiohttp.client_proto.ResponseHandler, "data_received", keep)
+    monkeypatch.setattr(ResponseHandler, "data_received", keep)
     return seen
 
 

@@ -1,4 +1,4 @@
-"""Where a request goes: hosts and ports of every kind, unix sockets, proxies, TLS, and what is told of them."""
+"""Where a request goes: hosts and ports of every kind, unix sockets, proxies, TLS; and what is told of it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ HOSTS = {
 async def test_hosts(
     router: Router, session: aiohttp.ClientSession, asked: str, host: str, recorded: str
 ) -> None:
-    """A route for the URL answers, `Host` is what aiohttp writes, and the recorded URL is the one asked for."""
+    """A route for the URL answers, `Host` is as aiohttp writes it, the recorded URL is the one asked for."""
     route = router.get(asked).reply(text="here")
     async with session.get(asked) as response:
         assert "here" == await response.text()
@@ -61,9 +61,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize(("there", "asked"), OTHERS.values(), ids=OTHERS)
-async def test_other_origins(
-    router: Router, session: aiohttp.ClientSession, there: str, asked: str
-) -> None:
+async def test_other_origins(router: Router, session: aiohttp.ClientSession, there: str, asked: str) -> None:
     """A route does not answer for another origin."""
     router.get(there).optional()
     with pytest.raises(UnmatchedRequest):
@@ -211,7 +209,9 @@ async def test_what_the_client_asked_of_tls(router: Router, session: aiohttp.Cli
             assert 200 == response.status
     clients = [call.client for call in route.calls]
     assert [True, False, context, print_, True, True] == [client.ssl for client in clients if client]
-    assert [None, None, None, None, "b.test", None] == [client.server_hostname for client in clients if client]
+    assert [None, None, None, None, "b.test", None] == [
+        client.server_hostname for client in clients if client
+    ]
     assert [300, 300, 300, 300, 300, 7] == [client.timeout.total for client in clients if client]
 
 

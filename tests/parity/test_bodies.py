@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
+from multidict import CIMultiDict
 
 from aiotest_kit import Part, Router
 from aiotest_kit._pipe import MemoryTransport
@@ -143,8 +144,7 @@ async def test_multipart_mixed(router: Router, session: aiohttp.ClientSession) -
     with aiohttp.MultipartWriter("mixed") as writer:
         writer.append("plain")
         writer.append_json({"a": 1})
-        packed = writer.append(b"\x00\xff" * 20)
-        packed.headers["Content-Transfer-Encoding"] = "base64"
+        writer.append(b"\x00\xff" * 20, CIMultiDict({"Content-Transfer-Encoding": "base64"}))
     async with session.post("http://a.test/", data=writer):
         pass
     request = route.calls.one().request
@@ -152,6 +152,7 @@ async def test_multipart_mixed(router: Router, session: aiohttp.ClientSession) -
     plain, document, binary = request.multipart()
     assert ("plain", "text/plain") == (plain.text(), plain.content_type)
     assert ('{"a": 1}', "application/json") == (document.text(), document.content_type)
+    assert (b"\x00\xff" * 20, "base64") == (binary.body, binary.headers["Content-Transfer-Encoding"])
 
 
 UPLOADS: dict[str, Callable[[Path], Any]] = {
@@ -234,6 +235,17 @@ def little_memory() -> Iterator[None]:
     assert peak < SMALL
 
 
+async def discard_chunks(reader: asyncio.StreamReader) -> int:
+    """Read to the end of a chunked body; return how many bytes that were, framing included."""
+    size, tail = 0, b""
+    while not tail.endswith(b"\r\n0\r\n\r\n"):
+        data = await reader.read(len(PIECE))
+        assert data, "the body was cut off"
+        size += len(data)
+        tail = (tail + data)[-7:]
+    return size
+
+
 async def test_100_mb_up(router: Router, session: aiohttp.ClientSession) -> None:
     """100 MB of upload arrive, and under 5 MB are on their way at any time."""
     route = router.put("http://a.test/")
@@ -269,10 +281,7 @@ async def test_100_mb_up_to_a_script_that_discards(router: Router, session: aioh
     async def count(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal size
         await reader.readuntil(b"\r\n\r\n")
-        while data := await reader.read(len(PIECE)):
-            size += len(data)
-            if data.endswith(b"\r\n0\r\n\r\n"):
-                break
+        size = await discard_chunks(reader)
         writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
 
     async def pieces() -> AsyncIterator[bytes]:
@@ -379,8 +388,7 @@ async def test_a_script_that_does_not_read_stops_the_upload(
 
     async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await go_on.wait()
-        while not (await reader.read(len(PIECE))).endswith(b"\r\n0\r\n\r\n"):
-            pass
+        await discard_chunks(reader)
         writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
 
     async def upload() -> int:

@@ -16,7 +16,9 @@ async def test_set_and_sent_back(router: Router, session: aiohttp.ClientSession)
     router.get("http://a.test/login").reply(cookies={"sid": "s1", "lang": "en"})
     home = router.get("http://a.test/home")
     async with session.get("http://a.test/login") as response:
-        assert {"sid": "s1", "lang": "en"} == {name: morsel.value for name, morsel in response.cookies.items()}
+        assert {"sid": "s1", "lang": "en"} == {
+            name: morsel.value for name, morsel in response.cookies.items()
+        }
         assert ["sid=s1; Path=/", "lang=en; Path=/"] == response.headers.getall("Set-Cookie")
     assert {"sid": "s1", "lang": "en"} == {cookie.key: cookie.value for cookie in session.cookie_jar}
     async with session.get("http://a.test/home"):
@@ -34,13 +36,17 @@ SCOPES = {
     "expired": ("c=1; Path=/; Max-Age=0", set()),
     "other-domain": ("c=1; Path=/; Domain=b.test", set()),
 }
-PLACES = ["http://www.a.test/", "https://www.a.test/", "http://a.test/", "http://www.a.test/app/x", "http://b.test/"]
+PLACES = [
+    "http://www.a.test/",
+    "https://www.a.test/",
+    "http://a.test/",
+    "http://www.a.test/app/x",
+    "http://b.test/",
+]
 
 
 @pytest.mark.parametrize(("field", "sent_to"), SCOPES.values(), ids=SCOPES)
-async def test_scope(
-    router: Router, session: aiohttp.ClientSession, field: str, sent_to: set[str]
-) -> None:
+async def test_scope(router: Router, session: aiohttp.ClientSession, field: str, sent_to: set[str]) -> None:
     """The jar sends a cookie to the hosts, paths and schemes that it was set for."""
     router.get("http://www.a.test/app/login").reply(headers={"Set-Cookie": field})
     for place in PLACES:

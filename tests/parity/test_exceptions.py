@@ -162,7 +162,7 @@ async def test_spent_route_gives_way(router: Router, session: aiohttp.ClientSess
     router.get("http://a.test/").reply(200, times=1)
     router.get("http://a.test/").reply(201, times=2)
     assert [201, 201, 200] == await statuses(session, 3)
-    with pytest.raises(UnmatchedRequest, match="no route answered GET http://a.test/"):
+    with pytest.raises(UnmatchedRequest, match=r"no route answered GET http://a.test/"):
         await statuses(session, 1)
 
 
@@ -235,7 +235,9 @@ async def test_hold_that_nobody_reaches(router: Router) -> None:
         await gate.waiting(1, timeout=0.01)
 
 
-@pytest.mark.parametrize("answer", [Custom(), lambda request: 204, Reply(204)], ids=["error", "handler", "reply"])
+@pytest.mark.parametrize(
+    "answer", [Custom(), lambda request: 204, Reply(204)], ids=["error", "handler", "reply"]
+)
 async def test_hold_of_any_answer(router: Router, session: aiohttp.ClientSession, answer: object) -> None:
     """Whatever the answer is, it waits."""
     route = router.post("http://a.test/").reply(answer)

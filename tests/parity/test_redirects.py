@@ -106,7 +106,9 @@ SAME = "http://a.test/to"
 CROSS = "http://b.test/to"
 
 
-@pytest.mark.parametrize(("target", "kept"), [(SAME, True), (CROSS, False)], ids=["same-origin", "cross-origin"])
+@pytest.mark.parametrize(
+    ("target", "kept"), [(SAME, True), (CROSS, False)], ids=["same-origin", "cross-origin"]
+)
 async def test_authorization_stays_at_its_origin(
     router: Router, session: aiohttp.ClientSession, target: str, kept: bool
 ) -> None:
@@ -124,7 +126,9 @@ async def test_authorization_stays_at_its_origin(
 
 @pytest.mark.skipif(AIOHTTP < (3, 13), reason="before aiohttp 3.13 these headers went along")
 @pytest.mark.parametrize("name", ["Cookie", "Proxy-Authorization"])
-@pytest.mark.parametrize(("target", "kept"), [(SAME, True), (CROSS, False)], ids=["same-origin", "cross-origin"])
+@pytest.mark.parametrize(
+    ("target", "kept"), [(SAME, True), (CROSS, False)], ids=["same-origin", "cross-origin"]
+)
 async def test_other_secrets_stay_at_their_origin(
     router: Router, session: aiohttp.ClientSession, target: str, kept: bool, name: str
 ) -> None:

@@ -100,7 +100,9 @@ async def test_connection_that_never_opens(
 ) -> None:
     """`sock_connect` and `connect` are a `ConnectionTimeoutError` that names the host."""
     router.get("http://a.test:8080/").optional()
-    with pytest.raises(aiohttp.ServerTimeoutError, match="Connection timeout to host http://a.test:8080/") as raised:
+    with pytest.raises(
+        aiohttp.ServerTimeoutError, match=r"Connection timeout to host http://a.test:8080/"
+    ) as raised:
         await session.get("http://a.test:8080/", timeout=aiohttp.ClientTimeout(**{limit: SHORT}))
     assert aiohttp.ConnectionTimeoutError is type(raised.value)
     router.assert_not_called()

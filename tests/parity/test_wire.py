@@ -26,7 +26,8 @@ EXACTLY: dict[str, tuple[Reply, bytes]] = {
     ),
     "form": (
         Reply(form={"a": "1 2"}),
-        b"HTTP/1.1 200 OK\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 5\r\n\r\na=1+2",
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        b"Content-Length: 5\r\n\r\na=1+2",
     ),
     "html": (
         Reply(html="<p>", content_type="text/html"),
@@ -119,7 +120,12 @@ BODILESS = {
 
 @pytest.mark.parametrize(("method", "reply", "told"), BODILESS.values(), ids=BODILESS)
 async def test_replies_without_body(
-    router: Router, session: aiohttp.ClientSession, received: bytearray, method: str, reply: Reply, told: bytes
+    router: Router,
+    session: aiohttp.ClientSession,
+    received: bytearray,
+    method: str,
+    reply: Reply,
+    told: bytes,
 ) -> None:
     """Replies that may not have a body have none, and their connection is used again."""
     router.any("http://a.test/").reply(reply)
@@ -142,7 +148,9 @@ async def test_head_of_a_stream(router: Router, session: aiohttp.ClientSession, 
     assert 1 == received.count(b"\r\n\r\n")
 
 
-async def test_chunks_of_a_stream(router: Router, session: aiohttp.ClientSession, received: bytearray) -> None:
+async def test_chunks_of_a_stream(
+    router: Router, session: aiohttp.ClientSession, received: bytearray
+) -> None:
     """Each piece of a stream is one chunk, and the client sees where each ends."""
     router.get("http://a.test/").stream([b"one", "zwölf", b"", b"three"])
     chunks: list[bytes] = []
@@ -158,7 +166,9 @@ async def test_chunks_of_a_stream(router: Router, session: aiohttp.ClientSession
     assert received.endswith(b"3\r\none\r\n6\r\nzw\xc3\xb6lf\r\n5\r\nthree\r\n0\r\n\r\n")
 
 
-async def test_stream_with_a_length(router: Router, session: aiohttp.ClientSession, received: bytearray) -> None:
+async def test_stream_with_a_length(
+    router: Router, session: aiohttp.ClientSession, received: bytearray
+) -> None:
     """A stream that says its length is not chunked."""
     router.get("http://a.test/").stream([b"abc", b"de"], headers={"Content-Length": "5"})
     async with session.get("http://a.test/") as response:
@@ -318,7 +328,9 @@ async def test_many_requests_on_one_connection(
 ) -> None:
     """Replies of every framing follow each other on one connection."""
     route = router.any("http://a.test/")
-    route.reply(text="one").stream([b"t", b"wo"]).reply(204).reply(lambda request: "four").reply(body=bytes(300_000))
+    route.reply(text="one").stream([b"t", b"wo"]).reply(204).reply(lambda request: "four").reply(
+        body=bytes(300_000)
+    )
     bodies = []
     for _ in range(5):
         async with session.get("http://a.test/") as response:

@@ -361,15 +361,23 @@ async def test_traces_tell_calls_apart(is_traced: bool, monkeypatch: pytest.Monk
     stays(first is not second, "the list of traces: it was another for each call")
 
 
-async def test_attributes_of_requests() -> None:
+async def test_attributes_of_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is asked of a client request is there, also behind a proxy."""
     door = Recorded(OSError(111, "refused"))
-    async with aiohttp.ClientSession(connector=MemoryTCPConnector(door)) as session:
+    connector = MemoryTCPConnector(door)
+    connect = connector.connect
+    requests: list[ClientRequest] = []
+
+    async def recorded(req: ClientRequest, traces: Any, timeout: aiohttp.ClientTimeout) -> Any:
+        requests.append(req)
+        return await connect(req, traces, timeout)
+
+    monkeypatch.setattr(connector, "connect", recorded)
+    async with aiohttp.ClientSession(connector=connector) as session:
         with pytest.raises(aiohttp.ClientProxyConnectionError):
             await session.get("http://api.test/a", proxy="http://proxy.test:3128")
 
-    (dial,) = door.dials
-    stays(("192.0.2.1", 3128) == tuple(dial.address), "the address of a proxy")
+    (request,) = requests
     for name in (
         "connection_key",
         "headers",
@@ -381,9 +389,10 @@ async def test_attributes_of_requests() -> None:
         "ssl",
         "url",
     ):
-        stays(
-            hasattr(ClientRequest, name) or name in inspect.getsource(ClientRequest), f"ClientRequest.{name}"
-        )
+        stays(hasattr(request, name), f"ClientRequest.{name}")
+    stays(URL("http://proxy.test:3128") == request.proxy, "ClientRequest.proxy: it was the proxy's URL")
+    (dial,) = door.dials
+    stays(("192.0.2.1", 3128) == tuple(dial.address), "the address of a proxy")
 
 
 def test_connect_is_patched_in_one_place() -> None:

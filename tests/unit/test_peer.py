@@ -1,6 +1,7 @@
 """One connection at the peer: raw bytes in, raw bytes out, and what is recorded of it."""
 
 import asyncio
+import inspect
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -259,6 +260,49 @@ async def test_unmatched_out_of_reach(router: Router) -> None:
 
     assert [501, 501] == [call.reply.status for call in router.calls if call.reply]
     assert 2 == len(router.misses)
+
+
+@pytest.mark.parametrize("has_body", [False, True], ids=["without a body", "with a body"])
+async def test_predicate_that_fails(has_body: bool, router: Router) -> None:
+    """An error in a predicate is kept once; the client sees a 500 and may go on."""
+    seen: list[bytes] = []
+
+    def predicate(value: object) -> bool:
+        seen.append(b"asked")
+        raise KeyError("mine")
+
+    router.any("/a", headers={"Host": predicate})
+    router.get("/fine").reply("fine")
+    error = reply("KeyError in a predicate of a route", "500 Internal Server Error")
+    async with connection(router) as client:
+        if has_body:
+            client.send(PUT)
+            await client.gets(CONTINUE)
+            client.send(b"hi")
+        else:
+            client.send(GET)
+        await client.gets(error)
+        client.send(get("/fine"))
+        await client.gets(reply("fine"))
+
+    assert [("KeyError('mine')", None)] == [
+        (repr(error.exception), error.route) for error in router.handler_errors
+    ]
+    assert seen
+
+
+async def test_mount(router: Router) -> None:
+    """A call of a mounted router is in the logs of both, and of the mount."""
+    service = Router()
+    route = service.get("/a").reply("hi")
+    mounted = router.mount("http://api.test", service)
+    async with connection(router) as client:
+        client.send(GET)
+        await client.gets(reply("hi"))
+
+    (call,) = route.calls
+    assert all([call] == list(owner.calls) for owner in (router, service, mounted))
+    assert route is call.route
 
 
 # ---- the body of a request ----
@@ -670,6 +714,25 @@ async def test_client_that_ends_its_side(is_asked: bool, router: Router) -> None
             await gate.waiting()
         client.transport.write_eof()
         assert b"" == await client.is_closed()
+
+
+def test_loop_that_is_closed_under_an_answer(router: Router) -> None:
+    """An answer whose loop was closed ends without a word: there is nobody to send it to."""
+    gate = router.get("/a").hold()
+    client, peers = RawClient(), set[Peer]()
+    loop = asyncio.new_event_loop()
+    connected(loop, client, Peer(router, API, loop, peers, client.fail), ("192.0.2.1", 80))
+    client.send(GET)
+    loop.run_until_complete(gate.waiting())
+    loop.close()
+
+    (task,) = router.tasks
+    coroutine = task.get_coro()
+    assert inspect.iscoroutine(coroutine)
+    coroutine.close()
+
+    assert (0, ()) == (gate.held, router.handler_errors)
+    task._log_destroy_pending = False  # type: ignore[attr-defined]  # it is what this test is about
 
 
 # ---- scripts ----

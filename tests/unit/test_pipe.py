@@ -433,6 +433,24 @@ async def test_protocol_that_fails(method: str, join: Join, failures: list[tuple
     assert ["made", "eof", "lost"] == near.events
 
 
+async def test_protocol_that_fails_after_closing(join: Join, failures: list[tuple[str, str]]) -> None:
+    """An error in a protocol that has just closed its transport is told, and changes nothing else."""
+
+    def close_and_fail(recorder: Recorder) -> None:
+        recorder.transport.close()
+        raise ValueError("mine")
+
+    near, far = Recorder(), Recorder()
+    far.on_data = close_and_fail
+    await join(near, far)
+    near.transport.write(b"a")
+    await far.lost()
+    await near.lost()
+
+    assert 1 == len(failures)
+    assert (["made", "eof", "lost"], ["made", b"a"]) == (near.events, far.events[:2])
+
+
 @pytest.mark.parametrize(
     ("data", "error"),
     [

@@ -8,6 +8,7 @@ import pytest
 from yarl import URL
 
 from aiotest_kit import Call, Hit, Miss, Origin, Reply, Request, Route, Router
+from aiotest_kit._routes import HandlerError
 
 
 @pytest.fixture(params=[0, 100], ids=["few routes", "many routes"])
@@ -284,6 +285,18 @@ def test_order_of_a_mount() -> None:
     assert newer is found(router, asked())
 
 
+def test_errors_in_a_mount() -> None:
+    """What escaped from the handlers of a mounted router, at any depth, is known to the outer one."""
+    router, middle, service = Router(), Router(), Router()
+    router.mount("http://api.test", middle)
+    middle.mount("http://api.test/v1", service)
+    error = HandlerError(ValueError("mine"), asked(), service.get("/a"))
+
+    service.failed(error)
+
+    assert ((error,), (error,)) == (router.handler_errors, service.handler_errors)
+
+
 @pytest.mark.parametrize(
     ("add", "outcome"),
     [
@@ -461,7 +474,7 @@ def test_names(url: "str | re.Pattern[str]", names: bool) -> None:
     route, again = router.get(url), router.get(url)
     request = asked("http://localhost:8080/a")
 
-    assert names is router.names(request)
+    assert names is router.names(request) is router.names(request)
     again.remove()
     assert names is router.names(request)
     route.remove()

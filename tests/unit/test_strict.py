@@ -180,7 +180,7 @@ def test_handler_error_goes_first() -> None:
     verdict = watched.verdict()
 
     assert error is verdict
-    assert ["raised"] == [frame.name for frame in traceback.extract_tb(verdict.__traceback__)]
+    assert ["raised"] == [frame.name for frame in traceback.extract_tb(error.__traceback__)]
 
 
 def error_of_the_kit() -> BaseException:
