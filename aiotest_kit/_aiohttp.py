@@ -283,11 +283,12 @@ class View(MemoryConnector):
             connector._closed = value
 
     def _release(self, key: Any, protocol: ResponseHandler, *, should_close: bool = False) -> None:
-        super()._release(key, protocol, should_close=should_close)
-        if self._conns:
-            connector = self._stood_for()
-            if connector is not None and VIEW not in connector._conns:
-                connector._conns[VIEW] = deque([(PooledInView(self), math.inf)])
+        connector = self._stood_for()
+        # A response may be released after the mock has closed: nobody would look into this pool again.
+        over = connector is None or vars(connector).get(VIEW) is not self
+        super()._release(key, protocol, should_close=should_close or over)
+        if self._conns and VIEW not in connector._conns:
+            connector._conns[VIEW] = deque([(PooledInView(self), math.inf)])
 
 
 class TCPView(View, MemoryTCPConnector):

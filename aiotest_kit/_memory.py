@@ -97,7 +97,7 @@ class MemoryDoor:
         """End all connections, each on its own loop; those of a closed loop are gone."""
         for peer in list(self.connections):
             if not peer.loop.is_closed():
-                on_loop(peer.loop, peer.transport.abort)
+                on_loop(peer.loop, peer.hang_up)
 
 
 class SessionDoor(MemoryDoor):

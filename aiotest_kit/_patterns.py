@@ -280,7 +280,7 @@ class RequestPattern:
 
     def matches_line(self, request: Request) -> bool:
         """Whether the method and the URL are as expected."""
-        return all(check(request) for check in self._checks[:2])
+        return self._method.matches(request) and self.url.matches(request)
 
     def matches_head(self, request: Request) -> bool:
         """Whether all that comes before the body is as expected; neither the body nor `where` is asked."""

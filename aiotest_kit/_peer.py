@@ -12,6 +12,8 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
+import aiohttp
+
 from ._answers import Raw
 from ._attempts import Attempt
 from ._errors import UnmatchedRequest, UsageError
@@ -112,6 +114,16 @@ class Peer(asyncio.Protocol):
         self._client = client
         self._attempts = attempts
         self._token = token
+
+    def hang_up(self) -> None:
+        """End the connection, because the mock does.
+
+        A call that waits for its answer fails. It must not be taken for one whose connection dropped, which
+        aiohttp would send again, to the network this time.
+        """
+        if self._task is not None and self.fail is not None and not self._lost:
+            self.fail(aiohttp.ClientConnectionError("the mock was closed before it answered"))
+        self.transport.abort()
 
     # What the transport calls.
 
@@ -302,7 +314,7 @@ class Peer(asyncio.Protocol):
             # The loop was closed under the task: nothing can be sent any more.
             raise
         except (KeyboardInterrupt, SystemExit, asyncio.CancelledError):
-            self.transport.abort()
+            self.hang_up()
             raise
         except BaseException as exc:  # pytest's outcomes are no Exceptions
             exchange.handler_failed(exc, route)

@@ -128,7 +128,6 @@ class MemoryTransport(transports._FlowControlMixin, asyncio.Transport):
     _fin = False
     _reset: OSError | None = None
     _scheduled = False
-    _receiving = False
     _reading_paused = False
     _closing = False
     _eof_written = False
@@ -138,6 +137,7 @@ class MemoryTransport(transports._FlowControlMixin, asyncio.Transport):
     """The other end has been told."""
 
     _sendfile_compatible = constants._SendfileMode.FALLBACK
+    _start_tls_compatible = True
 
     # As set by the constructor of the mixin, which takes longer than all the rest here.
     _protocol_paused = False
@@ -318,12 +318,9 @@ class MemoryTransport(transports._FlowControlMixin, asyncio.Transport):
     def _schedule(self) -> None:
         if not self._scheduled and not self._reading_paused and not self._closing:
             self._scheduled = True
-            # What is sent in answer to what has just arrived goes on in the same turn of the loop, behind the
-            # call that sends it: see `_arrive`.
-            if not self.other._receiving:
-                self._loop.call_soon(self._arrive)
+            self._loop.call_soon(self._arrive)
 
-    def _arrive(self, is_answer: bool = False) -> None:
+    def _arrive(self) -> None:
         """Hand the protocol one piece, or what ends the connection."""
         self._scheduled = False
         if self._reading_paused or self._closing:
@@ -331,25 +328,15 @@ class MemoryTransport(transports._FlowControlMixin, asyncio.Transport):
         if self._inbox:
             piece = self._take()
             other = self.other
-            answering = other._scheduled
-            self._receiving = True
             try:
                 self._protocol.data_received(piece)
             except (SystemExit, KeyboardInterrupt):
                 raise
             except BaseException as exc:
                 self._fatal_error(exc, "Fatal error: protocol.data_received() call failed.")
-            finally:
-                self._receiving = False
             other._taken_from()
             if self._inbox or self._fin or self._reset:
                 self._schedule()
-            if other._scheduled and not answering:
-                # An answer to an answer waits for its turn: two protocols may go on like this for long.
-                if is_answer:
-                    self._loop.call_soon(other._arrive)
-                else:
-                    other._arrive(True)
         elif self._reset is not None:
             self._force_close(self._reset)
         elif self._fin:

@@ -242,7 +242,8 @@ class Router(Asserted[Route]):
     @property
     def tasks(self) -> set[asyncio.Task[None]]:
         """The answers that are being given now."""
-        return {task for table in self._table.reached() for task in table.tasks}
+        table = self._table
+        return {task for each in table.reached() for task in each.tasks} if table.mounts else table.tasks
 
     def lets_out(self, request: Request) -> bool:
         """Whether a request may go to the network, as `passthrough` says."""

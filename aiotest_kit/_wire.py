@@ -8,7 +8,6 @@ way in.
 from __future__ import annotations
 
 import enum
-from itertools import chain
 from typing import TYPE_CHECKING
 
 import httptools
@@ -210,10 +209,12 @@ def framing_of(
 
 def head(reply: Reply, request: Request, framing: Iterable[tuple[str, str]]) -> bytes:
     """The status line and headers of a reply, up to and with the empty line."""
-    lines = [f"HTTP/{request.version} {reply.status} {reply.reason}"]
-    lines.extend(f"{name}: {value}" for name, value in chain(reply.headers.items(), framing))
-    lines.append("\r\n")
-    return "\r\n".join(lines).encode("utf-8", "surrogateescape")
+    text = f"HTTP/{request.version} {reply.status} {reply.reason}\r\n"
+    for name, value in reply.headers.items():
+        text += f"{name}: {value}\r\n"
+    for name, value in framing:
+        text += f"{name}: {value}\r\n"
+    return f"{text}\r\n".encode("utf-8", "surrogateescape")
 
 
 def render(reply: Reply, request: Request) -> bytes:
