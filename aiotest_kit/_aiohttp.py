@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from yarl import URL
 
 __all__ = [
+    "ANSWERS_AT_ONCE",
     "Connect",
     "Dial",
     "Door",
@@ -55,6 +56,12 @@ def replace_connect(function: Connect) -> Connect:
     aiohttp.BaseConnector.connect = function  # type: ignore[method-assign]
     return before
 
+
+ANSWERS_AT_ONCE = tuple(map(int, aiohttp.__version__.split(".")[:2])) >= (3, 11)
+"""Whether a connection may be answered in the turn of the loop in which the request arrives.
+
+Before 3.11 the task that sends a request is not done by then, and the connection would not be used again.
+"""
 
 NAMES_RESOLVE_TO = "192.0.2.1"
 """The address of every stubbed host name, from the block for examples (RFC 5737)."""
@@ -270,6 +277,10 @@ class View(MemoryConnector):
     """What `view_of` adds to a memory connector: the life of the connector that it stands for."""
 
     _stood_for: Callable[[], Any]
+    _over = False
+    """Whether the mock has closed."""
+    _told = False
+    """Whether the connector has an entry for what is pooled here."""
 
     @property
     def _closed(self) -> bool:
@@ -283,12 +294,11 @@ class View(MemoryConnector):
             connector._closed = value
 
     def _release(self, key: Any, protocol: ResponseHandler, *, should_close: bool = False) -> None:
-        connector = self._stood_for()
         # A response may be released after the mock has closed: nobody would look into this pool again.
-        over = connector is None or vars(connector).get(VIEW) is not self
-        super()._release(key, protocol, should_close=should_close or over)
-        if self._conns and VIEW not in connector._conns:
-            connector._conns[VIEW] = deque([(PooledInView(self), math.inf)])
+        super()._release(key, protocol, should_close=should_close or self._over)
+        if not self._told and self._conns:
+            self._told = True
+            self._stood_for()._conns[VIEW] = deque([(PooledInView(self), math.inf)])
 
 
 class TCPView(View, MemoryTCPConnector):
@@ -359,6 +369,7 @@ def view_of(connector: aiohttp.BaseConnector, door: Door) -> View:
 
 def close_view(view: View) -> None:
     """Close what a view has pooled, and take back what it left with the connector it stands for."""
+    view._over = True
     close_pool(view)
     connector = view._stood_for()
     if connector is not None:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ._messages import Call, Request
-    from ._routes import Route, Step
+    from ._routes import Route
+    from ._steps import Step
 
 __all__ = ["Attempt", "Attempts"]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from ._aiohttp import MemoryTCPConnector, raise_in_client, view_of
+from ._aiohttp import ANSWERS_AT_ONCE, MemoryTCPConnector, raise_in_client, view_of
 from ._attempts import Attempts
 from ._messages import Client, Origin
 from ._peer import Peer
@@ -48,7 +48,7 @@ class MemoryDoor:
         protocol = factory()
         fail = partial(raise_in_client, protocol)
         peer = Peer(self.finder_now(), Origin.of(dial.url), loop, self.connections, fail)
-        connected(loop, protocol, peer, dial.address).secure(dial.ssl, dial.server_hostname)
+        connected(loop, protocol, peer, dial.address, ANSWERS_AT_ONCE).secure(dial.ssl, dial.server_hostname)
         return protocol
 
     async def open(

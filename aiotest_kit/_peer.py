@@ -19,7 +19,7 @@ from ._attempts import Attempt
 from ._errors import UnmatchedRequest, UsageError
 from ._messages import Call
 from ._replies import Reply, with_body
-from ._routes import HandlerError, Hit, Miss, Route, Step
+from ._routes import HandlerError, Hit, Miss, Route
 from ._wire import (
     BAD_REQUEST,
     CONNECT_ESTABLISHED,
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from ._attempts import Attempts
     from ._messages import Client, Origin, Request
+    from ._steps import Step
 
 __all__ = ["Finder", "Peer"]
 
@@ -384,7 +385,7 @@ class PlayedExchange:
 
     async def play(self, step: Step, route: Route) -> None:
         """Wait as the route says, then give the answer."""
-        await step.wait(route)
+        await step.wait(route.gate)
         if isinstance(step.answer, Reply):
             await self.send(step.answer)
         else:

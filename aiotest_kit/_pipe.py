@@ -131,6 +131,10 @@ class MemoryTransport(transports._FlowControlMixin, asyncio.Transport):
     _reading_paused = False
     _closing = False
     _eof_written = False
+    is_prompt = False
+    """Whether what this end sends in answer arrives in the same turn of the loop, behind its sending."""
+    _receiving = False
+    """Whether it is about to answer in this way."""
     _lost = False
     """`connection_lost` was called, or is being called."""
     _gone = False
@@ -318,7 +322,8 @@ class MemoryTransport(transports._FlowControlMixin, asyncio.Transport):
     def _schedule(self) -> None:
         if not self._scheduled and not self._reading_paused and not self._closing:
             self._scheduled = True
-            self._loop.call_soon(self._arrive)
+            if not self.other._receiving:
+                self._loop.call_soon(self._arrive)
 
     def _arrive(self) -> None:
         """Hand the protocol one piece, or what ends the connection."""
@@ -328,15 +333,21 @@ class MemoryTransport(transports._FlowControlMixin, asyncio.Transport):
         if self._inbox:
             piece = self._take()
             other = self.other
+            is_under_way = other._scheduled
+            self._receiving = self.is_prompt
             try:
                 self._protocol.data_received(piece)
             except (SystemExit, KeyboardInterrupt):
                 raise
             except BaseException as exc:
                 self._fatal_error(exc, "Fatal error: protocol.data_received() call failed.")
+            finally:
+                self._receiving = False
             other._taken_from()
             if self._inbox or self._fin or self._reset:
                 self._schedule()
+            if self.is_prompt and other._scheduled and not is_under_way:
+                other._arrive()
         elif self._reset is not None:
             self._force_close(self._reset)
         elif self._fin:
@@ -397,10 +408,12 @@ def connected(
     client: asyncio.BaseProtocol,
     server: asyncio.BaseProtocol,
     address: Any,
+    is_prompt: bool = False,
 ) -> MemoryTransport:
     """A new connection between two protocols, both told of it; returns the client's end.
 
     `address` is the server's, as the client connected to it: `(host, port)`, or the path of a unix socket.
+    What a prompt server sends from within `data_received` arrives in the same turn of the loop, behind that.
     """
     if isinstance(address, tuple):
         local: Any = ("::1", next(ports), 0, 0) if len(address) == 4 else ("127.0.0.1", next(ports))
@@ -410,6 +423,7 @@ def connected(
     far = MemoryTransport(loop, server, {"peername": local, "sockname": address})
     near.other, far.other = far, near
     near.server = server
+    far.is_prompt = is_prompt
     server.connection_made(far)
     client.connection_made(near)
     return near

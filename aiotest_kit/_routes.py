@@ -6,10 +6,6 @@ connections, sessions or pytest.
 
 from __future__ import annotations
 
-import asyncio
-import functools
-import inspect
-import os
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,11 +16,14 @@ from ._explain import explain_miss
 from ._forward import Forward
 from ._gate import Gate
 from ._index import Index
+from ._location import caller_location
 from ._replies import Reply, checked_delay
+from ._steps import NOT_SAID, Step
 from ._urls import UrlRegex
 from ._verify import Asserted, Calls
 
 if TYPE_CHECKING:
+    import asyncio
     import re
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
@@ -36,39 +35,10 @@ if TYPE_CHECKING:
     from ._patterns import RequestPattern
     from ._replies import ReplyOptions
 
-__all__ = ["HandlerError", "Hit", "Miss", "Route", "Step", "Table"]
+__all__ = ["HandlerError", "Hit", "Miss", "Route", "Table"]
 
 BODY_OPTIONS = frozenset({"json", "form", "multipart", "body", "where"})
 """What cannot be asked of a request before its body is there; `where` may look at it."""
-
-
-class Step:
-    """One answer in a route's sequence, and how often it is still to be given.
-
-    `is_plain` says that the answer can be sent at once, whole. `left` is None for an answer given once if
-    another follows it, else for ever. `rendered` has the bytes of a plain reply, and whether the connection
-    ends with it, once they are known.
-    """
-
-    __slots__ = ("answer", "attempts", "delay", "is_plain", "left", "rendered")
-
-    def __init__(self, answer: Reply | Answer, times: int | None, attempts: int | None, delay: float) -> None:
-        self.answer: Reply | Answer = answer
-        self.attempts: int | None = attempts
-        self.delay: float = delay
-        self.left: int | None = times
-        self.is_plain: bool = isinstance(answer, Reply) and not delay and answer.is_plain
-        self.rendered: tuple[bytes, bool] | None = None
-
-    async def wait(self, route: Route) -> None:
-        """Wait as the route and the answer say."""
-        if route.gate is not None:
-            await route.gate.passed()
-        if self.delay:
-            await asyncio.sleep(self.delay)
-
-
-NOT_SAID = Step(Reply(), None, None, 0)
 
 
 class Route(Asserted["Route"]):
@@ -515,21 +485,3 @@ def check_count(name: str, count: object) -> None:
     """Refuse what is not a number of times."""
     if not isinstance(count, int) or isinstance(count, bool) or count < 1:
         raise UsageError(f"{name}= is a whole number, 1 or more; got {count!r}")
-
-
-PACKAGE = os.path.dirname(__file__) + os.sep
-
-
-def caller_location() -> str:
-    """`file:line` of the code outside this package that is being run, relative to the working directory."""
-    frame = inspect.currentframe()
-    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
-        frame = frame.f_back
-    return f"{shown_path(frame.f_code.co_filename)}:{frame.f_lineno}" if frame is not None else "?"
-
-
-@functools.lru_cache(maxsize=256)
-def shown_path(path: str) -> str:
-    """A path relative to the working directory if it is below it."""
-    working = os.getcwd() + os.sep
-    return path[len(working) :] if path.startswith(working) else path

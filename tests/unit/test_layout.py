@@ -20,14 +20,14 @@ PACKAGE = Path(aiotest_kit.__file__).parent
 
 # From values to doors. A module imports from rows above its own, or from its own row.
 LAYOUT = """
-    _errors _aiohttp _waiting _pipe
+    _errors _aiohttp _waiting _pipe _location
     _replies
     _messages
     _expected _gate
     _urls _fields
     _patterns
     _answers _faults _index _websocket _forward _explain
-    _verify
+    _verify _steps
     _routes
     _router
     _wire _attempts _cassette _strict

@@ -11,7 +11,8 @@ import pytest
 
 from aiotest_kit import Call, Gate, Hit, Miss, Origin, Reply, Request, Route, Router
 from aiotest_kit._forward import Forward
-from aiotest_kit._routes import HandlerError, shown_path
+from aiotest_kit._location import shown_path
+from aiotest_kit._routes import HandlerError
 
 API = Origin("http", "api.test", 80)
 
@@ -163,7 +164,7 @@ async def test_delay(script: Callable[[Route], Route], delay: float, monkeypatch
     route = script(Router().get("/a"))
     step = route.take()
     monkeypatch.setattr(asyncio, "sleep", sleep)
-    await step.wait(route)
+    await step.wait(route.gate)
 
     assert [delay] * bool(delay) == slept
     assert not (step.is_plain and delay)
@@ -181,7 +182,7 @@ async def test_hold() -> None:
     """Answers of a route that is held wait at its gate."""
     route = Router().get("/a")
     gate = route.hold()
-    waiting = asyncio.create_task(route.take().wait(route))
+    waiting = asyncio.create_task(route.take().wait(route.gate))
     await gate.waiting()
     assert not waiting.done()
 
@@ -339,7 +340,7 @@ async def test_tasks_are_kept_while_they_run() -> None:
     router = Router()
     route = router.get("/a")
     gate = route.hold()
-    task = asyncio.create_task(route.take().wait(route))
+    task = asyncio.create_task(route.take().wait(route.gate))
 
     route.track(task)
 

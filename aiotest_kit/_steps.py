@@ -1,0 +1,46 @@
+"""One step of a route's sequence: an answer, and how often it is still to be given.
+
+Knows answers. Knows nothing of matching, or of the order of steps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from ._replies import Reply
+
+if TYPE_CHECKING:
+    from ._answers import Answer
+    from ._gate import Gate
+
+__all__ = ["NOT_SAID", "Step"]
+
+
+class Step:
+    """One answer in a route's sequence, and how often it is still to be given.
+
+    `is_plain` says that the answer can be sent at once, whole. `left` is None for an answer given once if
+    another follows it, else for ever. `rendered` has the bytes of a plain reply, and whether the connection
+    ends with it, once they are known.
+    """
+
+    __slots__ = ("answer", "attempts", "delay", "is_plain", "left", "rendered")
+
+    def __init__(self, answer: Reply | Answer, times: int | None, attempts: int | None, delay: float) -> None:
+        self.answer: Reply | Answer = answer
+        self.attempts: int | None = attempts
+        self.delay: float = delay
+        self.left: int | None = times
+        self.is_plain: bool = isinstance(answer, Reply) and not delay and answer.is_plain
+        self.rendered: tuple[bytes, bool] | None = None
+
+    async def wait(self, gate: Gate | None) -> None:
+        """Wait at the gate of the route, if it has one, and then as the answer says."""
+        if gate is not None:
+            await gate.passed()
+        if self.delay:
+            await asyncio.sleep(self.delay)
+
+
+NOT_SAID = Step(Reply(), None, None, 0)
