@@ -289,9 +289,7 @@ class View(MemoryConnector):
 
     @_closed.setter
     def _closed(self, value: bool) -> None:
-        connector = self._stood_for()
-        if connector is not None:
-            connector._closed = value
+        self._stood_for()._closed = value
 
     def _release(self, key: Any, protocol: ResponseHandler, *, should_close: bool = False) -> None:
         # A response may be released after the mock has closed: nobody would look into this pool again.
@@ -319,7 +317,7 @@ class PooledInView:
     closed = None
 
     def __init__(self, view: View) -> None:
-        self._view = weakref.ref(view)
+        self._view = view
 
     def is_connected(self) -> bool:
         """For ever: the view looks after the age of its own pool."""
@@ -327,9 +325,7 @@ class PooledInView:
 
     def close(self) -> None:
         """Close what the view has pooled."""
-        view = self._view()
-        if view is not None:
-            close_pool(view)
+        close_pool(self._view)
 
     abort = close
 

@@ -148,8 +148,8 @@ def abandon(task: asyncio.Task[None]) -> None:
     # The only way to tell asyncio that nobody is to be warned of it.
     setattr(task, "_log_destroy_pending", False)  # noqa: B010
     coroutine = task.get_coro()
-    if coroutine is not None:
-        coroutine.close()
+    assert coroutine is not None
+    coroutine.close()
 
 
 async def end_tasks(tasks: Iterable[asyncio.Task[None]]) -> None:

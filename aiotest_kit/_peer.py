@@ -24,7 +24,6 @@ from ._wire import (
     BAD_REQUEST,
     CONNECT_ESTABLISHED,
     CONTINUE,
-    BadRequest,
     Framing,
     RequestReader,
     chunk,
@@ -137,12 +136,7 @@ class Peer(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Answer the requests that `data` completes."""
         self._seen.append(data)
-        try:
-            requests = self._reader.feed(data)
-        except BadRequest:
-            self.transport.write(BAD_REQUEST)
-            self.transport.close()
-            return
+        requests = self._reader.feed(data)
         for request in requests:
             self._head_seen = False
             if self.transport.is_closing():
@@ -158,6 +152,9 @@ class Peer(asyncio.Protocol):
                     self.transport.pause_reading()
         if requests:
             self._seen = []
+        if self._reader.error is not None:
+            self._give_up()
+            return
         unfinished = self._reader.unfinished
         if unfinished is not None and not self._head_seen and self._task is None:
             self._head_seen = True
@@ -223,6 +220,14 @@ class Peer(asyncio.Protocol):
         reply = Reply(500, text=f"{type(exc).__name__} in a predicate of a route")
         self.transport.write(render(reply, request))
         if closes(reply, request):
+            self.transport.close()
+
+    def _give_up(self) -> None:
+        """Say that what came is not HTTP, once all that came before it has been answered."""
+        if self._task is not None:
+            self.transport.pause_reading()
+        elif not self.transport.is_closing():
+            self.transport.write(BAD_REQUEST)
             self.transport.close()
 
     def _serve_head(self, request: Request) -> None:
@@ -330,6 +335,8 @@ class Peer(asyncio.Protocol):
             self.transport.resume_reading()
             while self._queue and self._task is None:
                 self._serve(self._queue.popleft())
+        if self._reader.error is not None:
+            self._give_up()
 
     def _open_streams(self) -> tuple[asyncio.StreamReader, ScriptWriter]:
         """Hand the connection over to streams, which first read what was seen of the request."""

@@ -63,6 +63,9 @@ WITHIN_SEGMENT = re.compile(
 
 def path_of(request: Request) -> str:
     """The path of a request, decoded except for `%2F` and `%25`: two spellings of a path are one here."""
+    if request.method == "CONNECT":
+        # Its target is a host and a port, and all that a route can name of it is the origin.
+        return "/"
     path = request.target.partition("?")[0]
     return request.url.path_safe if "%" in path else path
 

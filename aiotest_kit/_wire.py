@@ -24,7 +24,6 @@ __all__ = [
     "BAD_REQUEST",
     "CONNECT_ESTABLISHED",
     "CONTINUE",
-    "BadRequest",
     "Framing",
     "RequestReader",
     "chunk",
@@ -48,10 +47,6 @@ MOST_KEPT_REQUESTS = 64
 LONGEST_KEPT_REQUEST = 4096
 
 
-class BadRequest(Exception):
-    """The client sent what is not HTTP/1.1."""
-
-
 class RequestReader:
     """The requests in a stream of bytes.
 
@@ -68,6 +63,8 @@ class RequestReader:
         self.unfinished: Request | None = None
         self.upgrade: bytes | None = None
         """What followed a request that changes the protocol (CONNECT, Upgrade); None before that."""
+        self.error: str | None = None
+        """What is wrong with what the client sent; the connection is of no more use then."""
         self._parser = httptools.HttpRequestParser(self)
         self._complete: list[Request] = []
         self._idle = True
@@ -78,11 +75,7 @@ class RequestReader:
         self._body: list[bytes] = []
 
     def feed(self, data: bytes) -> list[Request]:
-        """The requests that `data` completes, in order.
-
-        Raises:
-            BadRequest: it is not HTTP/1.1; the connection is of no more use.
-        """
+        """The requests that `data` completes, in order; `error` is set where what follows is not HTTP."""
         before = self._whole.get(data) if self._idle else None
         if before is not None:
             return [before.with_body(before.body)]
@@ -93,7 +86,7 @@ class RequestReader:
         except httptools.HttpParserUpgrade as exc:
             self.upgrade = data[exc.args[0] :]
         except httptools.HttpParserError as exc:
-            raise BadRequest(str(exc)) from exc
+            self.error = str(exc)
         if was_idle and self._idle and len(complete) == 1 and self.upgrade is None:
             self._remember(data, complete[0])
         return complete

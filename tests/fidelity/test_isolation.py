@@ -102,16 +102,18 @@ async def test_names_too(network: Network, real: str) -> None:
     assert ["new", "new", "reused"] == counted.events
 
 
-async def test_limits_are_not_shared(network: Network, real: str) -> None:
-    """A slot taken on one side does not block the other."""
-    connector = aiohttp.TCPConnector(limit=1)
-    async with (
-        aiohttp.ClientSession(connector=connector) as session,
-        session.get(f"{real}/x"),
-        mock() as router,
-    ):
-        router.get("http://a.test/").reply(text="mocked")
-        assert "mocked" == await asyncio.wait_for(text(session, "http://a.test/"), 1)
+async def test_limits_hold_over_both(real: str, settle: Settle) -> None:
+    """A slot that a stubbed call takes is not there for one over the network."""
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as session, mock() as router:
+        gate = router.get("http://a.test/").reply(text="mocked").hold()
+        stubbed = asyncio.ensure_future(text(session, "http://a.test/"))
+        await gate.waiting()
+        over_the_network = asyncio.ensure_future(text(session, f"{real}/x"))
+        await settle()
+        assert not over_the_network.done()
+
+        gate.release()
+        assert ["mocked", "real /x"] == [await stubbed, await over_the_network]
 
 
 async def test_session_closed_while_the_mock_is_open(real: str) -> None:

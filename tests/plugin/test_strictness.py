@@ -12,6 +12,12 @@ def dedent(text: str) -> str:
     return textwrap.dedent(text).strip("\n")
 
 
+def times_told(report: str) -> int:
+    """How often a report says that no route answered, but for what a frame of asyncio shows."""
+    lines = [line for line in report.splitlines() if not line.startswith("future = ")]
+    return "\n".join(lines).count("no route answered")
+
+
 class TestReports:
     """Each report as a whole."""
 
@@ -113,7 +119,7 @@ try:
 except aiohttp.ClientError as error:
     raise RuntimeError("wrapped") from error
 """)
-        assert 1 == report.count("no route answered GET http://api.test/a")
+        assert 1 == times_told(report)
         assert "unanswered requests" not in report
         assert "never called" not in report
 
@@ -378,7 +384,7 @@ def test_it(logged_in):
     ran.outcomes(errors=1)
     report = ran.report("ERROR at setup of test_it")
     assert report.endswith("+0.000 s  GET http://api.test/login -> UnmatchedRequest in 0.000 s")
-    assert 1 == report.count("no route answered")
+    assert 1 == times_told(report)
 
 
 class TestTeardown:

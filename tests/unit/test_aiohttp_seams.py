@@ -102,7 +102,7 @@ OF_EVERY_CONNECTOR = (
     "_cleanup_closed_transports",
 )
 OF_TCP_CONNECTORS = ("_cached_hosts", "_resolver", "_throttle_dns_futures", "_resolve_host_tasks")
-SINCE = {"_resolver_owner": (3, 11)}
+SINCE = {"_resolver_owner": (3, 12)}
 OF_OTHERS = ("_payload", "_ttl")
 
 

@@ -30,6 +30,23 @@ def refusal(act: Callable[[], object]) -> str:
     return str(caught.value)
 
 
+def test_stream_of_a_function_that_takes_too_much() -> None:
+    """A stream's function is given the request, and nothing else."""
+
+    def pieces(request: object, more: object) -> Any:
+        yield b""
+
+    said = refusal(lambda: Router().get("/a").stream(pieces))
+    assert said.endswith("takes request, more; a stream's function takes the request or nothing")
+
+
+def test_replies_are_all_refused_together() -> None:
+    """Where one of several answers cannot be given, none is added."""
+    route = Router().get("/a").reply(201, times=1)
+    refusal(lambda: route.replies(200, None))
+    assert 1 == route.capacity
+
+
 @pytest.mark.parametrize(
     ("url", "options", "says"),
     [
@@ -73,6 +90,7 @@ def test_route(url: Any, options: dict[str, Any], says: str) -> None:
     [
         pytest.param("GET /", "a method is a word such as 'GET'", id="not a word"),
         pytest.param([7], "a method is a word such as 'GET'", id="of no kind"),
+        pytest.param(7, "a method is a word such as 'GET', or several; got 7", id="a number"),
         pytest.param([], "write '*' for any", id="none"),
     ],
 )

@@ -21,6 +21,13 @@ def sent_as(content_type: str, body: bytes) -> Request:
     return asked("/", ("Content-Type", content_type), body=body, method="POST")
 
 
+def test_read_only() -> None:
+    """Nothing of a request can be set."""
+    with pytest.raises(AttributeError) as caught:
+        asked().body = b"x"
+    assert "a Request is read-only; 'body' cannot be set" == str(caught.value)
+
+
 # ---- origins ----
 
 

@@ -807,7 +807,7 @@ async def test_script_whose_client_leaves(
     leave: Callable[[Any], None], error: type[Exception], router: Router
 ) -> None:
     """A script that reads when its client has gone is at no fault."""
-    started = asyncio.Event()
+    started, over = asyncio.Event(), asyncio.Event()
     ended: list[type[Exception]] = []
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -817,6 +817,7 @@ async def test_script_whose_client_leaves(
             await reader.readexactly(1)
         except Exception as exc:
             ended.append(type(exc))
+            over.set()
             raise
 
     router.get("/a").raw(script)
@@ -825,6 +826,7 @@ async def test_script_whose_client_leaves(
         await started.wait()
         leave(client.transport)
         await client.is_closed()
+        await asyncio.wait_for(over.wait(), PATIENCE)
 
     assert ([error], ()) == (ended, router.handler_errors)
 
@@ -880,7 +882,7 @@ async def test_connect(together: bool, router: Router) -> None:
 
 async def test_connect_that_a_route_answers(router: Router) -> None:
     """A route for CONNECT stands for a proxy that does as the route says."""
-    router.route("CONNECT", re.compile("https://secret")).reply(407)
+    router.route("CONNECT", "https://secret.test").reply(407)
     async with connection(router) as client:
         client.send(b"CONNECT secret.test:443 HTTP/1.1\r\nHost: secret.test:443\r\n\r\n")
         assert (await client.is_closed()).startswith(b"HTTP/1.1 407 Proxy Authentication Required\r\n")
@@ -949,3 +951,65 @@ async def test_attempts_of_two_calls(router: Router) -> None:
 
     assert [b"", reply("hi")] == received
     assert [1, 1] == [call.attempts for call in router.calls]
+
+
+# ---- at the edges ----
+
+
+async def test_pipelined_behind_the_last(router: Router) -> None:
+    """What was sent behind a request that ends the connection is not answered, and no call."""
+    router.get("/a").reply(text="hi")
+    async with connection(router) as client:
+        client.send(get("/a", "Connection: close") + GET)
+        assert reply("hi") == await client.is_closed()
+
+    assert 1 == router.call_count
+
+
+async def test_nonsense_behind_a_request(router: Router) -> None:
+    """What came before it is answered, however long that takes; then the client is told."""
+    gate = router.get("/a").reply(text="hi").hold()
+    async with connection(router) as client:
+        client.send(GET + b"nonsense\r\n\r\n")
+        await gate.waiting()
+        gate.release()
+        received = await client.is_closed()
+
+    assert reply("hi") == received[: len(reply("hi"))]
+    assert received[len(reply("hi")) :].startswith(b"HTTP/1.1 400 ")
+
+
+async def test_predicate_that_fails_on_a_last_request(router: Router) -> None:
+    """The connection ends where the client said so, also when a predicate fails."""
+    router.get("/a", where=lambda request: 1 / 0)
+    async with connection(router) as client:
+        client.send(get("/a", "Connection: close"))
+        assert (await client.is_closed()).startswith(b"HTTP/1.1 500 ")
+
+
+async def test_predicate_that_fails_on_a_connect(router: Router) -> None:
+    """A predicate that fails on a CONNECT is an error of the test as well."""
+    router.route("CONNECT", "https://secure.test/", where=lambda request: 1 / 0)
+    async with connection(router) as client:
+        client.send(b"CONNECT secure.test:443 HTTP/1.1\r\nHost: secure.test:443\r\n\r\n")
+        await client.until(lambda: b"\r\n\r\n" in client.received)
+
+    assert client.received.startswith(b"HTTP/1.1 500 ")
+    assert ["division by zero"] == [str(error.exception) for error in router.handler_errors]
+
+
+async def test_writing_resumed_without_a_writer(router: Router) -> None:
+    """A slow client that takes more again may find nobody waiting for it."""
+    router.get("/a").reply(body=bytes(500_000))
+    async with connection(router) as client:
+        client.transport.pause_reading()
+        client.send(GET)
+        await router.wait()
+        # It writes until the client would have to read.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        [task] = router.tasks
+        task.cancel()
+        client.transport.resume_reading()
+        await client.is_closed()
+        assert ["the mock was closed before it answered"] == [str(exc) for exc in client.raised]

@@ -5,7 +5,6 @@ import pytest
 
 from aiotest_kit import Origin, Reply, Request
 from aiotest_kit._wire import (
-    BadRequest,
     Framing,
     RequestReader,
     chunk,
@@ -219,9 +218,13 @@ def test_a_thousand_different_fields() -> None:
     ],
 )
 def test_bad_request(data: bytes) -> None:
-    """What is not HTTP/1.1 is refused."""
-    with pytest.raises(BadRequest):
-        RequestReader(API).feed(data)
+    """What is not HTTP/1.1 is no request, and said to be wrong; requests before it are read."""
+    for before, count in ((b"", 0), (b"GET / HTTP/1.1\r\n\r\n", 1)):
+        reader = RequestReader(API)
+        assert reader.error is None
+
+        assert count == len(reader.feed(before + data))
+        assert reader.error
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,56 @@
+"""How the memory door ends what it opened, on loops that run and on loops that are gone."""
+
+import asyncio
+import gc
+import inspect
+
+import pytest
+
+from aiotest_kit import Origin, Router
+from aiotest_kit._memory import SessionDoor, cancel_tasks
+from aiotest_kit._peer import Peer
+from aiotest_kit._pipe import connected
+
+
+async def for_ever() -> None:
+    await asyncio.Event().wait()
+
+
+def test_task_of_a_closed_loop(caplog: pytest.LogCaptureFixture) -> None:
+    """A task that its loop left behind is ended, and nobody is warned of it."""
+    loop = asyncio.new_event_loop()
+    coroutine = for_ever()
+    task = loop.create_task(coroutine)
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+
+    cancel_tasks([task])
+    assert inspect.CORO_CLOSED == inspect.getcoroutinestate(coroutine)
+    del task
+    gc.collect()
+    assert [] == caplog.records
+
+
+def test_task_of_another_loop() -> None:
+    """A task of a loop that does not run now is cancelled, and ends when that runs again."""
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(for_ever())
+    loop.run_until_complete(asyncio.sleep(0))
+
+    cancel_tasks([task])
+    with pytest.raises(asyncio.CancelledError):
+        loop.run_until_complete(task)
+    loop.close()
+
+
+def test_connection_of_a_closed_loop() -> None:
+    """A connection whose loop is gone needs no ending."""
+    loop = asyncio.new_event_loop()
+    door = SessionDoor(Router(), None)
+    peer = Peer(Router(), Origin("http", "a.test", 80), loop, door.connections)
+    connected(loop, asyncio.Protocol(), peer, ("192.0.2.1", 80))
+    assert {peer} == door.connections
+    loop.close()
+
+    door.hang_up()
+    assert not peer.transport.is_closing()
