@@ -968,6 +968,14 @@ async def test_pipelined_behind_the_last(router: Router) -> None:
     assert 1 == router.call_count
 
 
+async def test_nonsense_behind_the_last(router: Router) -> None:
+    """What comes behind the last request is nobody's business, be it HTTP or not."""
+    router.get("/a").reply(text="hi")
+    async with connection(router) as client:
+        client.send(get("/a", "Connection: close") + b"nonsense")
+        assert reply("hi") == await client.is_closed()
+
+
 async def test_nonsense_behind_a_request(router: Router) -> None:
     """What came before it is answered, however long that takes; then the client is told."""
     gate = router.get("/a").reply(text="hi").hold()
