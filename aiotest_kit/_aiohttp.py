@@ -70,17 +70,14 @@ NAMES_RESOLVE_TO = "192.0.2.1"
 class Dial(NamedTuple):
     """What a connector asks for when it needs a new connection.
 
-    `address` is a `(host, port)` pair, with flow and scope behind it for IPv6, or the path of a unix
-    socket. `ssl` is None for a plain connection. `url` is the request's, `proxy` what it goes through.
+    `url` is that of the request, or of the proxy. `address` is a `(host, port)` pair, with flow and scope
+    behind it for IPv6, or the path of a unix socket. `ssl` is None for a plain connection.
     """
 
-    method: str
     url: URL
     address: tuple[Any, ...] | str
     ssl: ssl.SSLContext | None
     server_hostname: str | None
-    proxy: URL | None
-    headers: Any
 
 
 class Door(Protocol):
@@ -103,10 +100,6 @@ class Door(Protocol):
 
     def start_tls(self, transport: Any, protocol: ResponseHandler, dial: Dial) -> None:
         """The tunnel of a proxy was opened: what follows is TLS."""
-        ...
-
-    def checks_fingerprint(self, url: URL) -> bool:
-        """Whether a pinned certificate is to be compared with the peer's."""
         ...
 
     async def left(self) -> None:
@@ -210,7 +203,7 @@ class MemoryTCPConnector(MemoryConnector, aiohttp.TCPConnector):
             context = self._get_ssl_context(req)
             hostname = (req.server_hostname or url.raw_host or "").rstrip(".") if context else None
             address = (NAMES_RESOLVE_TO, req.port)
-            protocol = self._door.open_now(dial_for(req, address, context, hostname), self._factory)
+            protocol = self._door.open_now(Dial(url, address, context, hostname), self._factory)
             if protocol is not None:
                 return protocol
         return await super()._create_connection(req, traces, timeout)
@@ -225,7 +218,7 @@ class MemoryTCPConnector(MemoryConnector, aiohttp.TCPConnector):
         **kwargs: Any,
     ) -> tuple[asyncio.Transport, ResponseHandler]:
         address = addr_infos[0][4]
-        dial = dial_for(req, address, kwargs.get("ssl"), kwargs.get("server_hostname"))
+        dial = Dial(req.url, address, kwargs.get("ssl"), kwargs.get("server_hostname"))
         return await self._dial(req, timeout, dial, client_error)
 
     async def _start_tls_connection(
@@ -237,13 +230,13 @@ class MemoryTCPConnector(MemoryConnector, aiohttp.TCPConnector):
     ) -> tuple[asyncio.BaseTransport, ResponseHandler]:
         protocol = self._factory()
         address = underlying_transport.get_extra_info("peername")
-        dial = dial_for(req, address, self._get_ssl_context(req), req.server_hostname or req.host)
+        dial = Dial(req.url, address, self._get_ssl_context(req), req.server_hostname or req.host)
         self._door.start_tls(underlying_transport, protocol, dial)
         protocol.connection_made(underlying_transport)
         return underlying_transport, protocol
 
-    def _get_fingerprint(self, req: ClientRequest) -> aiohttp.Fingerprint | None:
-        return super()._get_fingerprint(req) if self._door.checks_fingerprint(req.url) else None
+    def _get_fingerprint(self, req: ClientRequest) -> None:
+        """None: no certificate is there whose digest could be compared."""
 
 
 class MemoryUnixConnector(MemoryConnector, aiohttp.UnixConnector):
@@ -255,18 +248,8 @@ class MemoryUnixConnector(MemoryConnector, aiohttp.UnixConnector):
         def unix_error(key: Any, exc: OSError) -> Exception:
             return client_exceptions.UnixClientConnectorError(self.path, key, exc)
 
-        _, protocol = await self._dial(req, timeout, dial_for(req, self.path, None, None), unix_error)
+        _, protocol = await self._dial(req, timeout, Dial(req.url, self.path, None, None), unix_error)
         return protocol
-
-
-def dial_for(
-    req: ClientRequest,
-    address: tuple[Any, ...] | str,
-    ssl_context: ssl.SSLContext | None,
-    server_hostname: str | None,
-) -> Dial:
-    """What `req` asks for, in words that do not depend on aiohttp's version."""
-    return Dial(req.method, req.url, address, ssl_context, server_hostname, req.proxy, req.headers)
 
 
 VIEW = "_aiotest_kit_view"

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from aiohttp.client_proto import ResponseHandler
     from aiohttp.client_reqrep import ClientRequest
-    from yarl import URL
 
     from ._aiohttp import Dial, View
     from ._peer import Finder
@@ -65,10 +64,6 @@ class MemoryDoor:
         transport.secure(dial.ssl, dial.server_hostname)
         transport.set_protocol(protocol)
         transport.server.fail = partial(raise_in_client, protocol)
-
-    def checks_fingerprint(self, url: URL) -> bool:
-        """Never: there is no certificate whose digest could be compared."""
-        return False
 
     def acquired(
         self, transport: Any, request: ClientRequest, timeout: aiohttp.ClientTimeout, token: object
@@ -113,9 +108,12 @@ class SessionDoor(MemoryDoor):
         return self._router
 
     async def left(self) -> None:
-        """End the connections, and what still answers on them."""
-        self.hang_up()
-        await end_tasks(self._router.tasks)
+        """End the session's connections, and what still answers on them."""
+        peers = list(self.connections)
+        tasks = [peer.answering for peer in peers if peer.answering is not None]
+        for peer in peers:
+            peer.transport.abort()
+        await end_tasks(tasks)
         if self._connector is not None:
             await self._connector.close()
 

@@ -115,6 +115,11 @@ class Peer(asyncio.Protocol):
         self._attempts = attempts
         self._token = token
 
+    @property
+    def answering(self) -> asyncio.Task[None] | None:
+        """The task of the answer that is being given, if that takes time."""
+        return self._task
+
     def hang_up(self) -> None:
         """End the connection, because the mock does.
 

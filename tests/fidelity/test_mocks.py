@@ -160,3 +160,18 @@ async def test_pool_of_a_stubbed_connector_ages(monkeypatch: pytest.MonkeyPatch,
             session.connector._cleanup()
             await settle()
             assert "mocked" == await text(session)
+
+
+async def test_sessions_of_one_router() -> None:
+    """Closing one session leaves alone what another one of the same router waits for."""
+    router = Router()
+    gate = router.get(URL).reply(text="answered").hold()
+    async with mock_session(router) as session:
+        async with mock_session(router) as other:
+            theirs = asyncio.ensure_future(text(other))
+            call = asyncio.ensure_future(text(session))
+            await gate.waiting(2)
+        with pytest.raises(aiohttp.ClientError):
+            await theirs
+        gate.release()
+        assert "answered" == await call
