@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from aiotest_kit import Request, UnmatchedRequest, UsageError, mock
+from aiotest_kit import Request, Router, UnmatchedRequest, UsageError, mock, mock_session
 from tests.parity.conftest import Settle
 
 URL = "http://a.test/"

@@ -221,9 +221,6 @@ class Recorded:
     def start_tls(self, transport: Any, protocol: ResponseHandler, dial: Dial) -> None:
         raise NotImplementedError
 
-    def checks_fingerprint(self, url: URL) -> bool:
-        return False
-
     async def left(self) -> None:
         self.left_count += 1
 
