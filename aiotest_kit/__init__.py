@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ._errors import UnmatchedRequest, UsageError
     from ._expected import Exact, Mismatch, Subset
+    from ._explain import Near
     from ._gate import Gate
     from ._intercept import Mock, mock
     from ._memory import mock_session
@@ -29,6 +30,7 @@ __all__ = [
     "Mismatch",
     "Miss",
     "Mock",
+    "Near",
     "Origin",
     "Part",
     "Reply",
@@ -45,6 +47,7 @@ __all__ = [
 HOMES: dict[str, tuple[str, ...]] = {
     "_errors": ("UnmatchedRequest", "UsageError"),
     "_expected": ("Exact", "Mismatch", "Subset"),
+    "_explain": ("Near",),
     "_gate": ("Gate",),
     "_intercept": ("Mock", "mock"),
     "_memory": ("mock_session",),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ._answers import Raw, Stream, as_answer, redirect, sse
 from ._errors import UsageError, one_line
-from ._explain import explain_miss
+from ._explain import Near, explain_miss, nearest
 from ._forward import Forward
 from ._gate import Gate
 from ._index import Index
@@ -305,6 +305,11 @@ class Miss:
 
     request: Request
     table: Table
+
+    @property
+    def nearest(self) -> list[Near[Route]]:
+        """The three routes nearest to the request, each with its mismatches; the nearest first."""
+        return nearest(self.request, tuple(self.table.routes))
 
     def explain(self) -> str:
         """What was asked, and the routes nearest to it with what differs in each."""

@@ -36,6 +36,20 @@ def called(route: Route) -> None:
     route.record(call)
 
 
+def test_nearest() -> None:
+    """A miss has the routes nearest to the request, the nearest first, each with what differs."""
+    router = Router()
+    other = router.get("http://api.test/other/path")
+    near = router.post("http://api.test/a")
+
+    miss = router.find(asked())
+    assert isinstance(miss, Miss)
+    assert [near, other] == [each.route for each in miss.nearest]
+    assert [("method", "POST", "GET")] == [
+        (mismatch.part, mismatch.expected, mismatch.actual) for mismatch in miss.nearest[0].mismatches
+    ]
+
+
 # ---- adding and finding ----
 
 
