@@ -49,6 +49,7 @@ class Mock:
         self.router: Router = Router() if router is None else router
         self.unmatched = unmatched
         self.is_open = False
+        self._earlier_errors = 0
 
     def __enter__(self) -> Router:
         self.open()
@@ -77,6 +78,7 @@ class Mock:
             UsageError: it is open already.
         """
         open_mock(self)
+        self._earlier_errors = len(self.router.handler_errors)
 
     def close(self) -> None:
         """End: what still answers is ended, and with the last open mock nothing is patched any more."""
@@ -90,7 +92,7 @@ class Mock:
 
     def _raise_handler_error(self, exc: BaseException | None) -> None:
         """Let an error of a handler fail the block, with its own traceback."""
-        errors = self.router.handler_errors
+        errors = self.router.handler_errors[self._earlier_errors :]
         if errors and exc is None:
             raise errors[0].exception
         if errors and exc is not None and sys.version_info >= (3, 11):
@@ -103,9 +105,8 @@ def mock(router: Router | None = None, *, unmatched: Unmatched = "error") -> Moc
 
     Use it as `with mock() as router:` or `async with mock() as router:`; a `router` of one's own may be
     given. Nothing leaves the machine: a request that no route answers raises `UnmatchedRequest` in the
-    client.
-    Loopback addresses go through unless a route names them, and so does what `router.passthrough` lets out;
-    with `unmatched="passthrough"` so does all that no route asks for.
+    client. Loopback addresses go through unless a route names them, and so does what `router.passthrough`
+    lets out; with `unmatched="passthrough"` so does all that no route asks for.
 
     Mocks nest, and may be open at once in several tasks, threads and loops: those opened in the same context
     are asked first, the newest of them first, and then the others.

@@ -162,6 +162,22 @@ async def test_pool_of_a_stubbed_connector_ages(monkeypatch: pytest.MonkeyPatch,
             assert "mocked" == await text(session)
 
 
+async def test_router_that_is_used_again() -> None:
+    """An error of a handler fails the block in which it happened, and no other."""
+
+    def handler(request: Request) -> int:
+        raise LookupError
+
+    router = Router()
+    router.get(URL).reply(handler, times=1)
+    with pytest.raises(LookupError):
+        async with mock(router), aiohttp.ClientSession() as session:
+            await text(session)
+    router.get(URL).reply(text="fine")
+    async with mock(router), aiohttp.ClientSession() as session:
+        assert "fine" == await text(session)
+
+
 async def test_sessions_of_one_router() -> None:
     """Closing one session leaves alone what another one of the same router waits for."""
     router = Router()
