@@ -10,14 +10,15 @@ Everything else that a client sees is aiohttp's own.
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import aiohttp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
-__all__ = ["UnmatchedRequest", "UsageError", "join_names", "one_line"]
+__all__ = ["UnmatchedRequest", "UsageError", "check_options", "join_names", "one_line"]
 
 
 class UsageError(Exception):
@@ -39,6 +40,20 @@ class UnmatchedRequest(aiohttp.ClientConnectionError):
 def join_names(names: Iterable[object]) -> str:
     """The names in one phrase, in order: `a, b, c`."""
     return ", ".join(str(name) for name in names)
+
+
+def check_options(options: Iterable[str], allowed: Collection[str], where: str) -> None:
+    """Refuse an option that is not allowed; `where` is what has the options, such as `a route`.
+
+    Raises:
+        UsageError: with the options there are, and the one that was probably meant.
+    """
+    for option in options:
+        if option not in allowed:
+            names = sorted(allowed)
+            close = get_close_matches(option, names, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise UsageError(f"unknown option {option!r} for {where}; options are: {join_names(names)}{hint}")
 
 
 def one_line(value: object, limit: int = 200) -> str:

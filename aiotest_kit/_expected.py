@@ -11,17 +11,16 @@ bad bytes raise: an exception in a user's predicate or `==` is that user's to se
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
 import types
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeGuard, TypeVar
 
-from ._errors import UsageError, join_names, one_line
+from ._errors import UsageError, one_line
 
 if TYPE_CHECKING:
     from ._messages import Request
@@ -33,7 +32,6 @@ __all__ = [
     "Pattern",
     "Subset",
     "check_expected",
-    "check_options",
     "compare",
     "content_matches",
     "expects_text",
@@ -304,17 +302,3 @@ def check_expected(part: str, expected: object) -> None:
 def is_bytes_regex(expected: object) -> bool:
     """Whether it is a compiled regex that searches bytes."""
     return isinstance(expected, re.Pattern) and isinstance(expected.pattern, bytes)
-
-
-def check_options(options: Iterable[str], allowed: Iterable[str], where: str) -> None:
-    """Refuse an option that is not allowed; `where` is what has the options, such as `a route`.
-
-    Raises:
-        UsageError: with the options there are, and the one that was probably meant.
-    """
-    names = sorted(allowed)
-    for option in options:
-        if option not in names:
-            close = difflib.get_close_matches(option, names, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise UsageError(f"unknown option {option!r} for {where}; options are: {join_names(names)}{hint}")

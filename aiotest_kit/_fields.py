@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from multidict import MultiDict
 
-from ._errors import UsageError, one_line
+from ._errors import UsageError, check_options, one_line
 from ._expected import (
     MISSING,
     Exact,
@@ -22,7 +22,6 @@ from ._expected import (
     Pattern,
     Subset,
     check_expected,
-    check_options,
     content_matches,
     is_predicate,
     left_over,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypedDict
 
-from ._errors import UsageError, join_names, one_line
+from ._errors import UsageError, check_options, join_names, one_line
 from ._expected import (
     MISSING,
     Exact,
@@ -22,7 +22,6 @@ from ._expected import (
     Pattern,
     Subset,
     check_expected,
-    check_options,
     compare,
     content_matches,
     expects_text,

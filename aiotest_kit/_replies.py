@@ -9,7 +9,6 @@ import json as jsonlib
 import math
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from http import HTTPStatus
 from http.cookies import CookieError, Morsel, SimpleCookie
 from importlib import import_module
@@ -18,7 +17,7 @@ from urllib.parse import urlencode
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from ._errors import UsageError, one_line
+from ._errors import UsageError, check_options, one_line
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -81,7 +80,7 @@ class Reply:
     trailers: CIMultiDictProxy[str] | None
 
     def __init__(self, status: int = 200, **options: Unpack[ReplyOptions]) -> None:
-        check_options(options)
+        check_reply_options(options)
         fix = super().__setattr__
         fix("status", checked_status(status))
         fix("reason", checked_text("reason", options["reason"]) if "reason" in options else phrase(status))
@@ -172,16 +171,10 @@ ALL_OPTIONS = ReplyOptions.__optional_keys__
 BODY_OPTIONS = frozenset({"json", "text", "html", "body", "form"})
 
 
-def check_options(options: Mapping[str, object]) -> None:
+def check_reply_options(options: Mapping[str, object]) -> None:
     """Refuse unknown and contradicting keywords of a reply."""
-    given = options.keys()
-    for name in sorted(given - ALL_OPTIONS):
-        near = get_close_matches(name, ALL_OPTIONS, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise UsageError(
-            f"unknown option {name!r} for a reply; options are: {', '.join(sorted(ALL_OPTIONS))}{hint}"
-        )
-    if len(given & BODY_OPTIONS) > 1:
+    check_options(options, ALL_OPTIONS, "a reply")
+    if len(options.keys() & BODY_OPTIONS) > 1:
         bodies = [name for name in options if name in BODY_OPTIONS]
         raise UsageError(f"a reply has one body; got {' and '.join(f'{name}=' for name in bodies)}")
 

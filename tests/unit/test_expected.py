@@ -15,8 +15,8 @@ from unittest.mock import ANY
 import pytest
 from dirty_equals import IsInt, IsPartialDict
 
-from aiotest_kit._errors import UsageError
-from aiotest_kit._expected import MISSING, Exact, Subset, check_options
+from aiotest_kit._errors import UsageError, check_options
+from aiotest_kit._expected import MISSING, Exact, Subset
 from aiotest_kit._patterns import RequestPattern
 
 from .conftest import ask_json, check, check_match, long
