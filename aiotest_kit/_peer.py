@@ -126,7 +126,7 @@ class Peer(asyncio.Protocol):
         A call that waits for its answer fails. It must not be taken for one whose connection dropped, which
         aiohttp would send again, to the network this time.
         """
-        if self._task is not None and self.fail is not None and not self._lost:
+        if self._task is not None and self.fail is not None and not self.transport.is_closing():
             self.fail(aiohttp.ClientConnectionError("the mock was closed before it answered"))
         self.transport.abort()
 
@@ -200,9 +200,6 @@ class Peer(asyncio.Protocol):
     # One request after the other.
 
     def _serve(self, request: Request) -> None:
-        if self._reader.upgrade is not None and request.method == "CONNECT":
-            self._serve_connect(request)
-            return
         attempts = self._attempts
         if attempts is not None and attempts.kept:
             resumed = attempts.resume(self._token, request)
@@ -214,7 +211,9 @@ class Peer(asyncio.Protocol):
         except Exception as exc:
             self._finder_failed(request, exc)
             return
-        if isinstance(outcome, Hit):
+        if request.method == "CONNECT" and not answers_connect(outcome):
+            self._open_tunnel(request)
+        elif isinstance(outcome, Hit):
             self._answer_hit(request, outcome)
         else:
             self._refuse(outcome)
@@ -222,9 +221,12 @@ class Peer(asyncio.Protocol):
     def _finder_failed(self, request: Request, exc: Exception) -> None:
         """Keep an error of a user's predicate for the test, and tell the client as a server would."""
         self._finder.failed(HandlerError(exc, request, None))
-        reply = Reply(500, text=f"{type(exc).__name__} in a predicate of a route")
+        self._send(Reply(500, text=f"{type(exc).__name__} in a predicate of a route"), request)
+
+    def _send(self, reply: Reply, request: Request) -> None:
+        """Send a whole reply, and end the connection if it is the last."""
         self.transport.write(render(reply, request))
-        if closes(reply, request):
+        if closes(reply, request) or self._reader.upgrade is not None:
             self.transport.close()
 
     def _give_up(self) -> None:
@@ -247,19 +249,8 @@ class Peer(asyncio.Protocol):
         elif expects_continue(request):
             self.transport.write(CONTINUE)
 
-    def _serve_connect(self, request: Request) -> None:
-        """Open a tunnel as a proxy does, unless a route for CONNECT answers (RFC 9110, 9.3.6).
-
-        A route for any method is meant for what goes through the tunnel.
-        """
-        try:
-            outcome = self._finder.find(request)
-        except Exception as exc:
-            self._finder_failed(request, exc)
-            return
-        if isinstance(outcome, Hit) and "CONNECT" in outcome.route.pattern.methods:
-            self._answer_hit(request, outcome)
-            return
+    def _open_tunnel(self, request: Request) -> None:
+        """Do as a proxy does that is asked to CONNECT (RFC 9110, 9.3.6)."""
         tunnelled = self._reader.upgrade or b""
         self._reader = RequestReader(request.origin)
         self.transport.write(CONNECT_ESTABLISHED)
@@ -312,7 +303,7 @@ class Peer(asyncio.Protocol):
             self.fail(error)
         else:
             call.reply = Reply(501, text=text)
-            self.transport.write(render(call.reply, miss.request))
+            self._send(call.reply, miss.request)
         call.elapsed = self.loop.time() - call.started
 
     async def _play(self, exchange: PlayedExchange, step: Step, route: Route) -> None:
@@ -352,6 +343,11 @@ class Peer(asyncio.Protocol):
         for data in self._seen:
             reader.feed_data(data)
         return reader, ScriptWriter(self.transport, protocol, reader, self.loop)
+
+
+def answers_connect(outcome: Hit | Miss) -> bool:
+    """Whether a route answers a CONNECT itself; one for any method is meant for what the tunnel carries."""
+    return isinstance(outcome, Hit) and "CONNECT" in outcome.route.pattern.methods
 
 
 class ScriptStreams(asyncio.StreamReaderProtocol):

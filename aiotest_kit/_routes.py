@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from ._answers import Raw, Stream, as_answer, redirect, sse
@@ -299,7 +300,7 @@ class Hit:
     via: Route | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Miss:
     """No route answers a request; `table` is where it was looked for."""
 
@@ -312,7 +313,12 @@ class Miss:
         return nearest(self.request, tuple(self.table.routes))
 
     def explain(self) -> str:
-        """What was asked, and the routes nearest to it with what differs in each."""
+        """What was asked, and the routes nearest to it with what differs in each, as at the first asking."""
+        return self._report
+
+    @cached_property
+    def _report(self) -> str:
+        # Once, for the client and for the test: it takes time, and the routes may have changed since.
         return explain_miss(self.request, tuple(self.table.routes))
 
     def record(self, call: Call[Route]) -> None:

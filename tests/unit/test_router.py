@@ -50,6 +50,18 @@ def test_nearest() -> None:
     ]
 
 
+def test_report_of_a_miss() -> None:
+    """What the client was told is what the test is told later, whatever became of the routes."""
+    router = Router()
+    miss = router.find(asked())
+    assert isinstance(miss, Miss)
+    told = miss.explain()
+
+    router.get("http://api.test/a/b")
+    assert told == miss.explain()
+    assert told.endswith("there are no routes")
+
+
 # ---- adding and finding ----
 
 
