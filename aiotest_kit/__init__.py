@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ._errors import UnmatchedRequest, UsageError
+    from ._errors import LoopMismatchError, UnmatchedRequest, UsageError
     from ._expected import Exact, Mismatch, Subset
     from ._explain import Near
     from ._gate import Gate
@@ -27,6 +27,7 @@ __all__ = [
     "Exact",
     "Gate",
     "Hit",
+    "LoopMismatchError",
     "Mismatch",
     "Miss",
     "Mock",
@@ -45,7 +46,7 @@ __all__ = [
 ]
 
 HOMES: dict[str, tuple[str, ...]] = {
-    "_errors": ("UnmatchedRequest", "UsageError"),
+    "_errors": ("LoopMismatchError", "UnmatchedRequest", "UsageError"),
     "_expected": ("Exact", "Mismatch", "Subset"),
     "_explain": ("Near",),
     "_gate": ("Gate",),

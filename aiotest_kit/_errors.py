@@ -2,6 +2,7 @@
 
     Exception
     ├── UsageError                      the kit was used in a way that cannot work; found at set-up
+    │   └── LoopMismatchError           something of one event loop was used from another
     └── aiohttp.ClientConnectionError
         └── UnmatchedRequest            a request that no route answers, raised in the client
 
@@ -18,11 +19,27 @@ import aiohttp
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-__all__ = ["UnmatchedRequest", "UsageError", "check_options", "join_names", "one_line"]
+__all__ = [
+    "LoopMismatchError",
+    "UnmatchedRequest",
+    "UsageError",
+    "check_options",
+    "join_names",
+    "one_line",
+]
 
 
 class UsageError(Exception):
     """A call of the kit that cannot work; the text says what would."""
+
+    __module__ = "aiotest_kit"
+
+
+class LoopMismatchError(UsageError):
+    """Something that lives on one event loop was used from another; the text names both and what would work.
+
+    Without it the call would hang, or fail with "attached to a different loop".
+    """
 
     __module__ = "aiotest_kit"
 

@@ -6,18 +6,20 @@ There is nothing for pytest to rewrite here: PYTEST_DONT_REWRITE.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from ._registration import register_plugin
 
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from ._loops import OpenedStack
     from ._router import Router
     from ._strict import Watch
 
-__all__ = ["aiohttp_mock"]
+__all__ = ["aiohttp_mock", "pytest_plugin_registered"]
 
 WATCH: pytest.StashKey[Watch] = pytest.StashKey()
 
@@ -57,7 +59,8 @@ def watch_of(item: pytest.Item) -> Watch:
     from ._errors import UsageError
     from ._strict import Policy, Watch
 
-    ensure_plugin(item.config)
+    # They may have been imported into a file of tests, which is no plugin.
+    register_plugin(item.config.pluginmanager)
     if WATCH not in item.stash:
         try:
             item.stash[WATCH] = Watch(Policy.of(item))
@@ -74,11 +77,21 @@ def has_traceback(excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
     return getattr(excinfo.value, "pytrace", True)
 
 
-def ensure_plugin(config: pytest.Config) -> None:
-    """Register the hooks, for fixtures that came by an import and not by the plugin.
+@pytest.fixture(name="_aiotest_stack_anyio")
+async def stack_on_anyio(anyio_backend_name: str) -> AsyncIterator[OpenedStack]:
+    """What anyio's plugin closes on its loop after a test; for `_loops.stack_of`.
 
-    Under the name of this module: that of the plugin may be blocked.
+    A fixture of pytest and not of pytest-asyncio, which must leave it alone.
     """
-    pytest_plugin = import_module(".pytest_plugin", __package__)
-    if not config.pluginmanager.is_registered(pytest_plugin):
-        config.pluginmanager.register(pytest_plugin, __name__)
+    from ._loops import opened_stack
+
+    async with opened_stack() as opened:
+        yield opened
+
+
+def pytest_plugin_registered(manager: pytest.PytestPluginManager) -> None:
+    """Register the plugin, where it is not there by itself, with the `conftest.py` that imports the fixtures.
+
+    pytest takes an imported hook for one of the `conftest.py` itself.
+    """
+    register_plugin(manager)

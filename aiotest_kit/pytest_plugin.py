@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .fixtures import WATCH, aiohttp_mock, has_traceback
+from ._registration import register_stacks
+from .fixtures import WATCH, aiohttp_mock, has_traceback, stack_on_anyio
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["aiohttp_mock"]
+__all__ = ["aiohttp_mock", "stack_on_anyio"]
 
 MARKER = (
     "aiotest(*, unmatched='error' | 'allow' | 'passthrough', unused='error' | 'allow'): "
@@ -37,8 +38,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The marker."""
+    """The marker, and the fixtures that need pytest-asyncio."""
     config.addinivalue_line("markers", MARKER)
+    register_stacks(config.pluginmanager)
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)

@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from .conftest import INI, PLUGIN, Ran, Suite, needs_entry_point
+from .conftest import INI, PLUGIN, PRELUDE, Ran, Suite, needs_entry_point
 
 # One test that passes, and one that only the hooks make fail.
 TESTS = """
@@ -151,8 +151,8 @@ HEAVY = ("aiohttp", "httptools", "multidict", "yarl", "asyncio")
 def test_it(request):
     assert request.config.pluginmanager.has_plugin("aiotest_kit.pytest_plugin")
     assert [] == [name for name in HEAVY if name in sys.modules]
-    assert {"aiotest_kit", "aiotest_kit.fixtures", "aiotest_kit.pytest_plugin"} == {
-        name for name in sys.modules if name.startswith("aiotest_kit")
+    assert {"", "._registration", ".fixtures", ".pytest_plugin"} == {
+        name[len("aiotest_kit"):] for name in sys.modules if name.startswith("aiotest_kit")
     }
 """
         )
@@ -163,6 +163,21 @@ def test_it(request):
 def test_settings_of_the_suite(suite: Suite) -> None:
     """The settings are read also where the hooks come late, by an imported fixture."""
     suite.pytester.makeini(f"{INI}\naiotest_kit_unused = allow\n")
-    suite.conftest(STAR).tests('def test_it(aiohttp_mock):\n    aiohttp_mock.get(f"{HOST}/a")')
-    # To pytest the setting is unknown before a fixture is used.
-    suite.run_alone("-p", "no:aiotest_kit", "-W", "ignore::pytest.PytestConfigWarning").outcomes(passed=1)
+    suite.conftest(STAR).tests("""
+@pytest.mark.aiotest(unmatched="allow")
+def test_it(aiohttp_mock):
+    aiohttp_mock.get(f"{HOST}/a")
+""")
+    suite.run_alone("-p", "no:aiotest_kit", "--strict-config", "--strict-markers").outcomes(passed=1)
+
+
+def test_nested_conftest(suite: Suite) -> None:
+    """The import may stand in a `conftest.py` that pytest finds late."""
+    (suite.pytester.mkdir("deep") / "conftest.py").write_text(STAR)
+    (suite.pytester.path / "deep" / "test_it.py").write_text(f"""{PRELUDE}
+@pytest.mark.aiotest(unused="allow")
+def test_it(aiohttp_mock):
+    aiohttp_mock.get(f"{{HOST}}/a")
+""")
+    ran = suite.run_alone("-p", "no:aiotest_kit", "--strict-config", "--strict-markers")
+    ran.outcomes(passed=1)

@@ -20,7 +20,7 @@ PACKAGE = Path(aiotest_kit.__file__).parent
 
 # From values to doors. A module imports from rows above its own, or from its own row.
 LAYOUT = """
-    _errors _aiohttp _waiting _pipe _location
+    _errors _aiohttp _waiting _pipe _location _registration
     _replies
     _messages
     _expected _gate
@@ -30,12 +30,12 @@ LAYOUT = """
     _verify _steps
     _routes
     _router
-    _wire _attempts _cassette _strict
+    _wire _attempts _cassette _strict _loops
     _peer
     _memory _upstream _app _clock
     _intercept
     __init__
-    fixtures pytest_plugin _pytest11 __main__ compat
+    _stacks fixtures pytest_plugin _pytest11 __main__ compat
 """
 ROWS = {name: row for row, names in enumerate(LAYOUT.split("\n")) for name in names.split()}
 
