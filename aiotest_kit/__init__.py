@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ._replies import Reply
     from ._router import Router
     from ._routes import Hit, Miss, Route
+    from ._tls import Tls
+    from ._upstream import Upstream
     from ._verify import Calls
 
 __all__ = [
@@ -39,7 +41,9 @@ __all__ = [
     "Route",
     "Router",
     "Subset",
+    "Tls",
     "UnmatchedRequest",
+    "Upstream",
     "UsageError",
     "mock",
     "mock_session",
@@ -56,6 +60,8 @@ HOMES: dict[str, tuple[str, ...]] = {
     "_replies": ("Reply",),
     "_router": ("Router",),
     "_routes": ("Hit", "Miss", "Route"),
+    "_tls": ("Tls",),
+    "_upstream": ("Upstream",),
     "_verify": ("Calls",),
 }
 

@@ -7,7 +7,6 @@ that stands for the session's own, or out to the network, as the policy says.
 
 from __future__ import annotations
 
-import sys
 import threading
 from contextvars import ContextVar
 from functools import lru_cache, partial
@@ -21,7 +20,7 @@ from ._errors import UsageError
 from ._forward import RealConnector
 from ._memory import MemoryDoor, cancel_tasks, end_tasks, on_loop
 from ._messages import Origin, Request
-from ._router import Router
+from ._router import Router, raise_handler_error
 from ._routes import HandlerError, Hit, Miss
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ class Mock:
         self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-        self._raise_handler_error(exc)
+        raise_handler_error(self.router.handler_errors[self._earlier_errors :], exc)
 
     async def __aenter__(self) -> Router:
         return self.__enter__()
@@ -69,7 +68,7 @@ class Mock:
     ) -> None:
         self.close()
         await end_tasks(self.router.tasks)
-        self._raise_handler_error(exc)
+        raise_handler_error(self.router.handler_errors[self._earlier_errors :], exc)
 
     def open(self) -> None:
         """Begin to answer.
@@ -89,15 +88,6 @@ class Mock:
     def lets_some_out(self) -> bool:
         """Whether a request to somewhere else may go to the network at all."""
         return self.unmatched == "passthrough" or self.router.lets_some_out
-
-    def _raise_handler_error(self, exc: BaseException | None) -> None:
-        """Let an error of a handler fail the block, with its own traceback."""
-        errors = self.router.handler_errors[self._earlier_errors :]
-        if errors and exc is None:
-            raise errors[0].exception
-        if errors and exc is not None and sys.version_info >= (3, 11):
-            error = errors[0]
-            exc.add_note(f"a handler failed before: {error.exception!r} while answering {error.request!r}")
 
 
 def mock(router: Router | None = None, *, unmatched: Unmatched = "error") -> Mock:

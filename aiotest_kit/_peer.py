@@ -21,7 +21,6 @@ from ._messages import Call
 from ._replies import Reply, with_body
 from ._routes import HandlerError, Hit, Miss, Route
 from ._wire import (
-    BAD_REQUEST,
     CONNECT_ESTABLISHED,
     CONTINUE,
     Framing,
@@ -32,6 +31,7 @@ from ._wire import (
     framing_of,
     head,
     last_chunk,
+    refusal_of_length,
     render,
 )
 
@@ -77,7 +77,8 @@ class Peer(asyncio.Protocol):
     As most servers, it takes the end of what the client sends for the end of the connection.
 
     `finder` decides; `origin` is what requests are for that do not say. `connections` has the peer while it
-    is connected. `fail` makes the client's call raise an exception; None where the client is out of reach.
+    is connected or still answers. `fail` makes the client's call raise an exception; None where the client
+    is out of reach, whose requests are then for the host that they name.
     """
 
     transport: asyncio.Transport
@@ -89,6 +90,7 @@ class Peer(asyncio.Protocol):
     _head_seen = False
     _queue: deque[Request] | None = None
     _task: asyncio.Task[None] | None = None
+    _exchange: PlayedExchange | None = None
     _ends_with_connection = True
     _drained: asyncio.Future[None] | None = None
     _lost = False
@@ -105,7 +107,7 @@ class Peer(asyncio.Protocol):
         self.fail = fail
         self._finder = finder
         self._connections = connections
-        self._reader = RequestReader(origin)
+        self._reader = RequestReader(origin, by_host=fail is None)
         self._seen: list[bytes] = []
 
     def expect(self, finder: Finder, client: Client, attempts: Attempts, token: object) -> None:
@@ -119,6 +121,11 @@ class Peer(asyncio.Protocol):
     def answering(self) -> asyncio.Task[None] | None:
         """The task of the answer that is being given, if that takes time."""
         return self._task
+
+    @property
+    def answered(self) -> Call[Route] | None:
+        """The call to which that answer is given."""
+        return self._exchange and self._exchange.call
 
     def hang_up(self) -> None:
         """End the connection, because the mock does.
@@ -168,7 +175,8 @@ class Peer(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End what is being answered; a script learns of it from its reader."""
         self._lost = True
-        self._connections.discard(self)
+        if self._task is None:
+            self._connections.discard(self)
         self._queue = None
         self._reader.close()
         if self._drained is not None and not self._drained.done():
@@ -230,12 +238,20 @@ class Peer(asyncio.Protocol):
             self.transport.close()
 
     def _give_up(self) -> None:
-        """Say that what came is not HTTP, once all that came before it has been answered."""
+        """Say what is wrong with what came, once all that came before it has been answered."""
+        refusal = self._reader.error
+        assert refusal is not None
         if self._task is not None:
             self.transport.pause_reading()
         elif not self.transport.is_closing():
-            self.transport.write(BAD_REQUEST)
-            self.transport.close()
+            self.transport.write(refusal.render())
+            if self.transport.can_write_eof():
+                # Closing with bytes unread would reset the connection, and the reply might be lost (RFC 9112, 9.6).
+                self.transport.set_protocol(Discarding(self))
+                self.transport.write_eof()
+                self.transport.resume_reading()
+            else:
+                self.transport.close()
 
     def _serve_head(self, request: Request) -> None:
         """Answer a request whose body is still to come, where its route does so; else ask for the body."""
@@ -246,13 +262,18 @@ class Peer(asyncio.Protocol):
             hit = None
         if isinstance(hit, Hit):
             self._answer_hit(request, hit)
+            return
+        refusal = refusal_of_length(request)
+        if refusal is not None:
+            self._reader.error = refusal
+            self._give_up()
         elif expects_continue(request):
             self.transport.write(CONTINUE)
 
     def _open_tunnel(self, request: Request) -> None:
         """Do as a proxy does that is asked to CONNECT (RFC 9110, 9.3.6)."""
         tunnelled = self._reader.upgrade or b""
-        self._reader = RequestReader(request.origin)
+        self._reader = RequestReader(request.origin, by_host=self.fail is None)
         self.transport.write(CONNECT_ESTABLISHED)
         if tunnelled:
             self.data_received(tunnelled)
@@ -270,7 +291,7 @@ class Peer(asyncio.Protocol):
         if step.is_plain and route.gate is None:
             self._send_now(call, step)
             return
-        exchange = PlayedExchange(self, call, route)
+        exchange = self._exchange = PlayedExchange(self, call, route)
         self._ends_with_connection = not isinstance(step.answer, Raw)
         if not self._ends_with_connection:
             exchange.streams = self._open_streams()
@@ -322,7 +343,9 @@ class Peer(asyncio.Protocol):
             exchange.handler_failed(exc, route)
         finally:
             exchange.ended(self._attempts, self._token, step)
-            self._task = None
+            self._task = self._exchange = None
+            if self._lost:
+                self._connections.discard(self)
         if self._lost or self.transport.is_closing():
             return
         if self._reader.upgrade is not None:
@@ -348,6 +371,17 @@ class Peer(asyncio.Protocol):
 def answers_connect(outcome: Hit | Miss) -> bool:
     """Whether a route answers a CONNECT itself; one for any method is meant for what the tunnel carries."""
     return isinstance(outcome, Hit) and "CONNECT" in outcome.route.pattern.methods
+
+
+class Discarding(asyncio.Protocol):
+    """The rest of a connection that was refused: what still comes is dropped until the client closes."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the peer."""
+        self._peer.connection_lost(exc)
 
 
 class ScriptStreams(asyncio.StreamReaderProtocol):
@@ -383,8 +417,8 @@ class PlayedExchange:
     def __init__(self, peer: Peer, call: Call[Route], route: Route) -> None:
         self.request = call.request
         self.streams: tuple[asyncio.StreamReader, ScriptWriter] | None = None
+        self.call = call
         self._peer = peer
-        self._call = call
         self._route = route
         self._head: Reply | None = None
         self._framing = Framing.NONE
@@ -441,7 +475,7 @@ class PlayedExchange:
             raise UsageError(
                 f"{type(exc).__name__} cannot be raised in a client that is out of reach; reply with a fault"
             )
-        self._call.exception = exc
+        self.call.exception = exc
         self._peer.fail(exc)
 
     def take_over(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -469,7 +503,7 @@ class PlayedExchange:
 
     def ended(self, attempts: Attempts | None, token: object, step: Step) -> None:
         """Complete the record; a call whose client got no reply may be tried again."""
-        call = self._call
+        call = self.call
         call.elapsed = self._peer.loop.time() - call.started
         if call.reply is None:
             call.reply = self._sent()
@@ -483,6 +517,6 @@ class PlayedExchange:
         return reply and with_body(reply, b"".join(self._body)) if self._body else reply
 
     def _done(self, reply: Reply, last: bool) -> None:
-        self._call.reply = reply
+        self.call.reply = reply
         if last:
             self._peer.transport.close()

@@ -7,6 +7,7 @@ up to `_peer`. Knows nothing of connections, sessions or pytest.
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from ._verify import Asserted, Calls
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from typing_extensions import Unpack
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from ._patterns import MatchOptions
     from ._urls import UrlLike
 
-__all__ = ["Router"]
+__all__ = ["Router", "raise_handler_error"]
 
 
 class Router(Asserted[Route]):
@@ -295,3 +296,15 @@ def merged(first: Mapping[str, object], second: object) -> dict[str, object]:
     if not isinstance(second, Mapping):
         raise UsageError("headers= of a route under host(..., headers=...) is a mapping")
     return {**first, **second}
+
+
+def raise_handler_error(errors: Sequence[HandlerError], exc: BaseException | None) -> None:
+    """Let the first error of a handler fail a block, with its own traceback.
+
+    A block that fails already, with `exc`, stays what it is, and is told of it.
+    """
+    if errors and exc is None:
+        raise errors[0].exception
+    if errors and exc is not None and sys.version_info >= (3, 11):
+        error = errors[0]
+        exc.add_note(f"a handler failed before: {error.exception!r} while answering {error.request!r}")

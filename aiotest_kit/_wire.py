@@ -8,12 +8,15 @@ way in.
 from __future__ import annotations
 
 import enum
+import re
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import httptools
 from yarl import URL
 
-from ._messages import Origin, Request
+from ._messages import DEFAULT_PORTS, Origin, Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,10 +24,10 @@ if TYPE_CHECKING:
     from ._replies import Reply
 
 __all__ = [
-    "BAD_REQUEST",
     "CONNECT_ESTABLISHED",
     "CONTINUE",
     "Framing",
+    "Refusal",
     "RequestReader",
     "chunk",
     "closes",
@@ -32,12 +35,12 @@ __all__ = [
     "framing_of",
     "head",
     "last_chunk",
+    "refusal_of_length",
     "render",
 ]
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 CONNECT_ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
-BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 Field = tuple[bytes, bytes]
 CONTENT_LENGTH = "Content-Length"
@@ -46,24 +49,67 @@ MOST_KEPT_FIELDS = 1024
 MOST_KEPT_REQUESTS = 64
 LONGEST_KEPT_REQUEST = 4096
 
+# Beyond these a client is broken or hostile; common servers take a quarter of it. They keep what one
+# connection can make us hold within bounds.
+LONGEST_HEAD = 64 * 1024
+MOST_FIELDS = 256
+LONGEST_BODY = 256 * 1024 * 1024
+
+HOST = re.compile(rb"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::([0-9]{1,5}))?", re.IGNORECASE)
+"""The value of a `Host` field: a literal IPv6 address, or a name or IPv4 address, and a port."""
+LONGEST_HOST = 262
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a connection is of no more use: a status (RFC 9110, 15.5), and what is wrong."""
+
+    status: str
+    text: str
+
+    def render(self) -> bytes:
+        """What the client is told."""
+        body = self.text.encode("utf-8", "backslashreplace") + b"\n"
+        fields = f"Content-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}\r\nConnection: close"
+        return f"HTTP/1.1 {self.status}\r\n{fields}\r\n\r\n".encode() + body
+
+
+BAD_REQUEST = "400 Bad Request"
+HEAD_TOO_LONG = Refusal(
+    "431 Request Header Fields Too Large", f"the head of the request is longer than {LONGEST_HEAD} bytes"
+)
+TOO_MANY_FIELDS = Refusal(
+    "431 Request Header Fields Too Large", f"the request has more than {MOST_FIELDS} header fields"
+)
+BODY_TOO_LONG = Refusal(
+    "413 Content Too Large",
+    f"the body of the request is longer than {LONGEST_BODY} bytes; route.raw(...) reads any",
+)
+
+
+class Refused(Exception):
+    """Ends the parsing of what is refused."""
+
 
 class RequestReader:
     """The requests in a stream of bytes.
 
-    `origin` is what a request in origin-form is for; one in absolute-form (RFC 9112, 3.2.2) names its own.
-    While the body of a request is on its way, `unfinished` is that request with an empty body, else None.
+    `origin` is what a request in origin-form is for, unless it goes `by_host` and its `Host` says otherwise
+    (RFC 9112, 3.3); one in absolute-form (RFC 9112, 3.2.2) names its own. While the body of a request is on
+    its way, `unfinished` is that request with an empty body, else None.
     """
 
     # Most header fields of a connection are the same in each request. Keeping one object of each makes a
     # recorded call several times smaller.
     _fields: dict[Field, Field]
 
-    def __init__(self, origin: Origin) -> None:
+    def __init__(self, origin: Origin, *, by_host: bool = False) -> None:
         self.origin = origin
+        self._by_host = by_host
         self.unfinished: Request | None = None
         self.upgrade: bytes | None = None
         """What followed a request that changes the protocol (CONNECT, Upgrade); None before that."""
-        self.error: str | None = None
+        self.error: Refusal | None = None
         """What is wrong with what the client sent; the connection is of no more use then."""
         self._parser = httptools.HttpRequestParser(self)
         self._complete: list[Request] = []
@@ -73,6 +119,10 @@ class RequestReader:
         self._target = b""
         self._headers: list[Field] = []
         self._body: list[bytes] = []
+        self._body_length = 0
+        # Bytes of which nothing has come so far: the part of a head, or of what stands between pieces of a body.
+        self._held = 0
+        self._feeding = 0
 
     def feed(self, data: bytes) -> list[Request]:
         """The requests that `data` completes, in order; `error` is set where what follows is not HTTP."""
@@ -81,12 +131,17 @@ class RequestReader:
             return [before.with_body(before.body)]
         complete = self._complete = []
         was_idle = self._idle
+        self._feeding = len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as exc:
             self.upgrade = data[exc.args[0] :]
         except httptools.HttpParserError as exc:
-            self.error = str(exc)
+            self.error = self.error or Refusal(BAD_REQUEST, str(exc))
+        if not self._idle:
+            self._held += self._feeding
+            if self._held > LONGEST_HEAD and self.error is None:
+                self.error = HEAD_TOO_LONG
         if was_idle and self._idle and len(complete) == 1 and self.upgrade is None:
             self._remember(data, complete[0])
         return complete
@@ -120,20 +175,27 @@ class RequestReader:
         self._headers.append(known)
 
     def on_headers_complete(self) -> None:
+        self._check_head()
         target = self._target.decode("ascii", "surrogateescape")
         method = self._parser.get_method().decode("ascii")
-        origin = self.origin
+        origin = host_of(self._headers, self.origin) if self._by_host else self.origin
         if not target.startswith("/"):
-            origin, target = self._read_target(method, target)
+            origin, target = self._read_target(method, target, origin)
         parser = self._parser
         headers = tuple(self._headers)
         version, keep_alive = parser.get_http_version(), parser.should_keep_alive()
         self.unfinished = Request(method, origin, target, headers, b"", version, keep_alive)
         self._target = b""
         self._headers = []
+        self._held = self._feeding = 0
 
     def on_body(self, body: bytes) -> None:
         self._body.append(body)
+        self._held = self._feeding = 0
+        self._body_length += len(body)
+        if self._body_length > LONGEST_BODY:
+            self.error = BODY_TOO_LONG
+            raise Refused
 
     def on_message_complete(self) -> None:
         request = self.unfinished
@@ -141,16 +203,29 @@ class RequestReader:
         if self._body:
             request = request.with_body(self._body[0] if len(self._body) == 1 else b"".join(self._body))
             self._body = []
+            self._body_length = 0
         # Trailer fields (RFC 9112, 7.1.2) are not kept; the next request must not have them.
         self._headers = []
         self.unfinished = None
         self._idle = True
+        self._held = 0
         self._complete.append(request)
 
-    def _read_target(self, method: str, target: str) -> tuple[Origin, str]:
+    def _check_head(self) -> None:
+        """Refuse a head that is too long."""
+        if len(self._headers) > MOST_FIELDS:
+            self.error = TOO_MANY_FIELDS
+            raise Refused
+        if self._held + self._feeding > LONGEST_HEAD:
+            length = len(self._target) + sum(len(name) + len(value) + 4 for name, value in self._headers)
+            if length > LONGEST_HEAD:
+                self.error = HEAD_TOO_LONG
+                raise Refused
+
+    def _read_target(self, method: str, target: str, origin: Origin) -> tuple[Origin, str]:
         """The origin and path of a target in absolute-, authority- or asterisk-form (RFC 9112, 3.2)."""
         if target == "*":
-            return self.origin, target
+            return origin, target
         if method == "CONNECT":
             return Origin.of(URL(f"https://{target}", encoded=True)), target
         url = URL(target, encoded=True)
@@ -166,6 +241,33 @@ class Framing(enum.Enum):
     LENGTH = "Content-Length"
     CHUNKED = "Transfer-Encoding: chunked"
     CLOSE = "the end of the connection"
+
+
+def host_of(headers: Iterable[Field], origin: Origin) -> Origin:
+    """The origin that the `Host` of a request names; `origin` where it names none."""
+    for name, value in headers:
+        if name.lower() == b"host":
+            return named_origin(value, origin) if len(value) <= LONGEST_HOST else origin
+    return origin
+
+
+@lru_cache(maxsize=1024)
+def named_origin(host: bytes, origin: Origin) -> Origin:
+    """The origin of the scheme of `origin` that a `Host` names; `origin` where that is not a host."""
+    match = HOST.fullmatch(host)
+    if match is None:
+        return origin
+    address, name, port = match.groups()
+    number = int(port) if port else DEFAULT_PORTS[origin.scheme]
+    return Origin(origin.scheme, (address or name).decode().lower(), number) if number < 65536 else origin
+
+
+def refusal_of_length(request: Request) -> Refusal | None:
+    """Why a request of which the head has come is refused for the length of its body, if it is."""
+    for name, value in request.raw_headers:
+        if name.lower() == b"content-length" and int(value) > LONGEST_BODY:
+            return BODY_TOO_LONG
+    return None
 
 
 def expects_continue(request: Request) -> bool:
