@@ -66,7 +66,7 @@ class TcpAddress:
     port: int
 
     @classmethod
-    def checked(cls, host: str, port: int, *, expose: bool) -> TcpAddress:
+    def checked(cls, host: object, port: object, *, expose: bool) -> TcpAddress:
         """An address that others can reach only if `expose` says so.
 
         Raises:
@@ -109,7 +109,7 @@ class UnixAddress:
     path: str
 
     @classmethod
-    def checked(cls, path: str | os.PathLike[str]) -> UnixAddress:
+    def checked(cls, path: object) -> UnixAddress:
         """A path on which nothing is yet.
 
         Raises:
@@ -119,7 +119,7 @@ class UnixAddress:
             raise UsageError("unix=: this system has no unix sockets; use host=")
         if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
             raise UsageError(f"unix={path!r}: it is the path of a socket that is to be made")
-        return cls(os.fspath(path))
+        return cls(os.fsdecode(path))
 
     def bind(self) -> Listener:
         """A socket that listens here.

@@ -125,7 +125,7 @@ class Peer(asyncio.Protocol):
     @property
     def answered(self) -> Call[Route] | None:
         """The call to which that answer is given."""
-        return self._exchange and self._exchange.call
+        return None if self._exchange is None else self._exchange.call
 
     def hang_up(self) -> None:
         """End the connection, because the mock does.
@@ -246,7 +246,7 @@ class Peer(asyncio.Protocol):
         elif not self.transport.is_closing():
             self.transport.write(refusal.render())
             if self.transport.can_write_eof():
-                # Closing with bytes unread would reset the connection, and the reply might be lost (RFC 9112, 9.6).
+                # Closed with bytes unread, a connection is reset, and the reply may be lost (RFC 9112, 9.6).
                 self.transport.set_protocol(Discarding(self))
                 self.transport.write_eof()
                 self.transport.resume_reading()

@@ -232,7 +232,9 @@ class Upstream(Router):
         if self._thread is None or running_loop() is not None:
             coroutine.close()
             reason = "await it" if running_loop() else "it takes Upstream(thread=True), started"
-            raise UsageError(f"run() is for code that is not async, beside the thread of an upstream; {reason}")
+            raise UsageError(
+                f"run() is for code that is not async, beside the thread of an upstream; {reason}"
+            )
         return self._thread.run(coroutine)
 
     # Its life.
@@ -314,7 +316,8 @@ class Upstream(Router):
             raise UsageError("this upstream was started before; Upstream() makes another one")
         serving = Serving(self._address, self.make_peer)
         url = self._url_at(serving.port)
-        context = self._authority and self._authority.server_context([url.host or ""])
+        authority = self._authority
+        context = None if authority is None else authority.server_context([url.host or ""])
         await serving.start(self, Origin.of(url), context)
         self._url, self._serving = url, serving
         self._earlier_errors = len(self.handler_errors)
@@ -349,7 +352,7 @@ class Upstream(Router):
 def other_loop(url: URL | None, serving: asyncio.AbstractEventLoop) -> str:
     """That an upstream is of no use while its loop does not run."""
     current = running_loop()
-    beside = f"while {current!r} does" if current else "and nothing else does here"
+    beside = f"while {current!r} does" if current else "and neither does another one here"
     return (
         f"the upstream at {url} is served by the loop {serving!r}, which does not run {beside}; start it on "
         "the loop that uses it (the same loop_scope), or let a thread serve it: Upstream(thread=True)"

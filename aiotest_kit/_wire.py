@@ -70,7 +70,9 @@ class Refusal:
     def render(self) -> bytes:
         """What the client is told."""
         body = self.text.encode("utf-8", "backslashreplace") + b"\n"
-        fields = f"Content-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}\r\nConnection: close"
+        fields = (
+            f"Content-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}\r\nConnection: close"
+        )
         return f"HTTP/1.1 {self.status}\r\n{fields}\r\n\r\n".encode() + body
 
 
@@ -120,7 +122,7 @@ class RequestReader:
         self._headers: list[Field] = []
         self._body: list[bytes] = []
         self._body_length = 0
-        # Bytes of which nothing has come so far: the part of a head, or of what stands between pieces of a body.
+        # Bytes that nothing has come of so far: part of a head, or what stands between pieces of a body.
         self._held = 0
         self._feeding = 0
 

@@ -228,7 +228,10 @@ async def test_bad_request(before: bytes, router: Router) -> None:
         client.send(before)
         await client.gets(OK if before else b"")
         client.send(b"nonsense\r\n\r\n")
-        expected = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        expected = (
+            b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 27\r\n"
+            b"Connection: close\r\n\r\nInvalid method encountered\n"
+        )
         assert expected == await client.is_closed()
 
 
