@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ._around import SessionCall, around_requests
     from ._errors import LoopMismatchError, UnmatchedRequest, UsageError
     from ._expected import Exact, Mismatch, Subset
     from ._explain import Near
@@ -40,16 +41,19 @@ __all__ = [
     "Request",
     "Route",
     "Router",
+    "SessionCall",
     "Subset",
     "Tls",
     "UnmatchedRequest",
     "Upstream",
     "UsageError",
+    "around_requests",
     "mock",
     "mock_session",
 ]
 
 HOMES: dict[str, tuple[str, ...]] = {
+    "_around": ("SessionCall", "around_requests"),
     "_errors": ("LoopMismatchError", "UnmatchedRequest", "UsageError"),
     "_expected": ("Exact", "Mismatch", "Subset"),
     "_explain": ("Near",),

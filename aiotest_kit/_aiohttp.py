@@ -8,23 +8,27 @@ Knows aiohttp's connectors and client protocol. Knows nothing of routes or of wh
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import weakref
 from collections import defaultdict, deque
+from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, cast
 
 import aiohttp
 from aiohttp import client_exceptions, helpers
+from aiohttp.client_proto import ResponseHandler
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterator
 
     from aiohttp.abc import AbstractResolver
-    from aiohttp.client_proto import ResponseHandler
     from aiohttp.client_reqrep import ClientRequest
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
+    from multidict import CIMultiDict
     from yarl import URL
 
 __all__ = [
@@ -32,14 +36,23 @@ __all__ = [
     "Connect",
     "Dial",
     "Door",
+    "MakeResponse",
     "MemoryConnector",
     "MemoryTCPConnector",
+    "RequestFunction",
     "View",
     "close_view",
     "connect_through",
+    "full_url",
     "loop_of",
+    "made_by",
     "raise_in_client",
     "replace_connect",
+    "replace_request",
+    "request_through",
+    "show_headers",
+    "stream_reader",
+    "take_maker",
     "view_of",
 ]
 
@@ -55,6 +68,25 @@ def replace_connect(function: Connect) -> Connect:
     before: Connect = aiohttp.BaseConnector.connect
     aiohttp.BaseConnector.connect = function  # type: ignore[method-assign]
     return before
+
+
+RequestFunction: TypeAlias = "Callable[..., Coroutine[Any, Any, aiohttp.ClientResponse]]"
+"""What every method of a session calls: a coroutine function of session, method, URL and keywords."""
+
+request_through: RequestFunction = aiohttp.ClientSession._request
+"""`ClientSession._request` as aiohttp wrote it, whatever is installed in its place now."""
+
+
+def replace_request(function: RequestFunction) -> RequestFunction:
+    """Install `function` as `ClientSession._request`; returns what it was before."""
+    before: RequestFunction = aiohttp.ClientSession._request
+    aiohttp.ClientSession._request = function  # type: ignore[method-assign]
+    return before
+
+
+def full_url(session: aiohttp.ClientSession, target: str | URL) -> URL:
+    """A URL as a session asks for it: behind its `base_url`, if it has one."""
+    return session._build_url(target)
 
 
 ANSWERS_AT_ONCE = tuple(map(int, aiohttp.__version__.split(".")[:2])) >= (3, 11)
@@ -151,6 +183,7 @@ class MemoryConnector(aiohttp.BaseConnector):
         self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
     ) -> Connection:
         """A connection for `req`, as `BaseConnector.connect` gives it."""
+        take_maker(req)
         connection = await connect_through(self, req, traces, timeout)
         # aiohttp makes a new list of traces for each call of a session and keeps it over redirects and
         # retries, so its identity tells the attempts of one call from two calls.
@@ -385,3 +418,43 @@ def raise_in_client(protocol: ResponseHandler, exc: BaseException) -> None:
     payload = protocol._payload
     if payload is not None:
         helpers.set_exception(payload, exc)
+
+
+MakeResponse: TypeAlias = "Callable[..., aiohttp.ClientResponse]"
+"""Makes a response: called with the session's class for it, and what aiohttp calls that class with."""
+
+maker: ContextVar[MakeResponse | None] = ContextVar("aiotest_kit_maker", default=None)
+
+
+@contextlib.contextmanager
+def made_by(make: MakeResponse | None) -> Iterator[None]:
+    """Have the responses of the calls in the block, in this context, made by `make`."""
+    token = maker.set(make)
+    try:
+        yield
+    finally:
+        maker.reset(token)
+
+
+def take_maker(req: ClientRequest) -> None:
+    """Have the response to `req` made as `made_by` says, if it does."""
+    make = maker.get()
+    if make is not None:
+        # A request makes its response by calling what it has as its class.
+        req.response_class = cast("Any", partial(make, req.response_class))
+
+
+def show_headers(response: aiohttp.ClientResponse, headers: CIMultiDict[str]) -> None:
+    """Have a response show these headers, whatever was sent."""
+    any_response = cast("Any", response)
+    any_response._headers = headers
+    # Both are read once and kept.
+    for name in ("headers", "raw_headers"):
+        any_response._cache.pop(name, None)
+    any_response._raw_headers = tuple((name.encode(), value.encode()) for name, value in headers.items())
+
+
+def stream_reader(loop: asyncio.AbstractEventLoop | None) -> aiohttp.StreamReader:
+    """An empty reader, as a response has for its body."""
+    loop = loop or asyncio.get_event_loop()
+    return aiohttp.StreamReader(ResponseHandler(loop), limit=2**16, loop=loop)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import aiohttp
 
-from ._aiohttp import close_view, connect_through, loop_of, replace_connect, view_of
+from ._aiohttp import close_view, connect_through, loop_of, replace_connect, take_maker, view_of
 from ._errors import UsageError
 from ._forward import RealConnector
 from ._memory import MemoryDoor, cancel_tasks, end_tasks, on_loop
@@ -204,6 +204,7 @@ async def connect(
     through = door
     if through is None or isinstance(self, RealConnector) or goes_out(self, req):
         return await (replaced or connect_through)(self, req, traces, timeout)
+    take_maker(req)
     connection = await connect_through(view_of(self, through), req, traces, timeout)
     through.acquired(connection.transport, req, timeout, traces)
     return connection

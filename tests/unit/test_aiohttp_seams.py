@@ -17,6 +17,7 @@ import pytest
 from aiohttp import client_exceptions
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ClientRequest
+from multidict import CIMultiDict
 from yarl import URL
 
 from aiotest_kit import Router, _aiohttp, mock_session
@@ -25,7 +26,12 @@ from aiotest_kit._aiohttp import (
     MemoryTCPConnector,
     View,
     connect_through,
+    full_url,
+    made_by,
     raise_in_client,
+    request_through,
+    show_headers,
+    stream_reader,
     view_of,
 )
 
@@ -66,6 +72,7 @@ def shape(function: Callable[..., object]) -> str:
 
 CONNECT = "self, req, traces, timeout"
 FUNCTIONS = {
+    "aiohttp.client:ClientSession._build_url": "self, str_or_url",
     "aiohttp.connector:BaseConnector.connect": CONNECT,
     "aiohttp.connector:BaseConnector._release": "self, key, protocol, *, should_close=",
     "aiohttp.connector:TCPConnector._create_connection": CONNECT,
@@ -104,6 +111,7 @@ OF_EVERY_CONNECTOR = (
 OF_TCP_CONNECTORS = ("_cached_hosts", "_resolver", "_throttle_dns_futures", "_resolve_host_tasks")
 SINCE = {"_resolver_owner": (3, 12)}
 OF_OTHERS = ("_payload", "_ttl")
+OF_RESPONSES = ("_cache", "_headers", "_raw_headers")
 
 
 @pytest.mark.parametrize(("path", "parameters"), FUNCTIONS.items())
@@ -127,7 +135,8 @@ def test_every_private_name_is_listed() -> None:
     }
     private = {name for name in names if name.startswith("_") and not name.endswith("__")}
     listed = {path.rpartition(".")[2] for path in FUNCTIONS}
-    listed |= {*OF_EVERY_CONNECTOR, *OF_TCP_CONNECTORS, *OF_OTHERS, *SINCE}
+    listed |= {*OF_EVERY_CONNECTOR, *OF_TCP_CONNECTORS, *OF_OTHERS, *OF_RESPONSES, *SINCE}
+    listed |= {"_request"}  # its parameters are many, and passed on as they come
 
     assert set() == private - own - listed
 
@@ -395,3 +404,61 @@ def test_connect_is_patched_in_one_place() -> None:
     """What is remembered as aiohttp's own `connect` is aiohttp's own."""
     stays(connect_through.__module__ == "aiohttp.connector", "BaseConnector.connect")
     assert connect_through is aiohttp.BaseConnector.connect
+
+
+async def test_session_request() -> None:
+    """Every method of a session goes through one coroutine function, with method and URL in front."""
+    stays(inspect.iscoroutinefunction(request_through), "ClientSession._request")
+    stays(shape(request_through).startswith("self, method, str_or_url, *, params="), "ClientSession._request")
+    async with aiohttp.ClientSession("http://api.test/v1/") as session:
+        stays(URL("http://api.test/v1/users") == full_url(session, "users"), "ClientSession._build_url")
+
+
+async def test_shown_headers() -> None:
+    """A response that was made to show other headers shows them everywhere, read before or not."""
+    router = Router()
+    router.get("http://api.test/").reply(200, text="hello")
+    async with mock_session(router) as session, session.get("http://api.test/") as response:
+        assert "text/plain; charset=utf-8" == response.headers["Content-Type"]
+        assert 2 == len(response.raw_headers)
+        for name in OF_RESPONSES:
+            stays(hasattr(response, name), f"ClientResponse.{name}")
+
+        show_headers(response, CIMultiDict({"Content-Type": "a/b", "X-One": "1"}))
+
+        stays({"Content-Type": "a/b", "X-One": "1"} == response.headers, "ClientResponse.headers")
+        stays(
+            ((b"Content-Type", b"a/b"), (b"X-One", b"1")) == response.raw_headers,
+            "ClientResponse.raw_headers",
+        )
+        stays("a/b" == response.content_type, "ClientResponse.content_type")
+
+
+async def test_made_responses() -> None:
+    """What makes a response is given the class of the session, and what that would have been given."""
+    router = Router()
+    router.get("http://api.test/").reply(200)
+    seen: list[object] = []
+
+    def make(kind: type[aiohttp.ClientResponse], method: str, url: URL, **options: Any) -> Any:
+        seen.extend([kind, method, url])
+        stays("request_info" in options, "ClientRequest.response_class: what it is called with")
+        return kind(method, url, **options)
+
+    async with mock_session(router) as session:
+        with made_by(make):
+            async with session.get("http://api.test/") as response:
+                assert type(response) is aiohttp.ClientResponse
+        async with session.get("http://api.test/"):
+            pass
+
+    stays([aiohttp.ClientResponse, "GET", URL("http://api.test/")] == seen, "ClientRequest.response_class")
+
+
+async def test_stream_reader() -> None:
+    """A reader of its own reads what it is fed."""
+    reader = stream_reader(None)
+    reader.feed_data(b"hello")
+    reader.feed_eof()
+
+    assert b"hello" == await reader.read()

@@ -33,7 +33,7 @@ LAYOUT = """
     _wire _attempts _cassette _strict _loops
     _peer
     _memory _upstream _app _clock
-    _intercept
+    _intercept _around
     __init__
     _stacks fixtures pytest_plugin _pytest11 __main__ compat
 """

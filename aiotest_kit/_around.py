@@ -1,0 +1,133 @@
+"""What every call of every session passes through before aiohttp acts on it: `around_requests`.
+
+Sees what the code under test gave to `session.get` and the like, which no connection can see. Knows who is
+open, in which order. Knows nothing of connections, routes or replies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ._aiohttp import full_url, made_by, replace_request, request_through
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
+
+    import aiohttp
+    from yarl import URL
+
+    from ._aiohttp import MakeResponse, RequestFunction
+
+__all__ = ["SessionCall", "around_requests"]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCall:
+    """What somebody asked of a session: `session.get("/x", json=…)`, before aiohttp has looked at it.
+
+    `target` is the URL as it was given. `kwargs` are the keywords as they were given, and those that
+    `session.get` and its like add: `allow_redirects`, `data`.
+    """
+
+    session: aiohttp.ClientSession
+    method: str
+    target: str | URL
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    _outer: tuple[Around, ...]
+
+    @property
+    def url(self) -> URL:
+        """The target as a URL, behind the session's `base_url`."""
+        return full_url(self.session, self.target)
+
+    async def send(
+        self, *, ask_others: bool = True, make_response: MakeResponse | None = None, **changes: Any
+    ) -> aiohttp.ClientResponse:
+        """The response of the session itself, to this call with `changes` in its keywords.
+
+        With `ask_others`, what was opened before is passed first. In the memory door, `make_response` makes
+        the response: it is called with the class that the session would have used, and then with what
+        aiohttp calls that with, `(method, url, **options)`; once for each redirect too.
+
+        Raises:
+            Whatever the session raises.
+        """
+        arguments = (self.session, self.method, self.target, self.args, {**self.kwargs, **changes})
+        with made_by(make_response):
+            return await pass_on(self._outer if ask_others else (), *arguments)
+
+
+Around: TypeAlias = "Callable[[SessionCall], Awaitable[aiohttp.ClientResponse]]"
+"""What is given to `around_requests`."""
+
+
+@contextlib.contextmanager
+def around_requests(around: Around) -> Iterator[None]:
+    """Have each call of every aiohttp session in the process go through `around`, until the block ends.
+
+    `around` is an async function of a `SessionCall`, and returns a response, as a rule the one that
+    `await call.send()` gives. It runs in the task of the caller, who sees what it raises. The newest is
+    asked first. Redirects, and what aiohttp sends again by itself, are part of the call.
+    """
+    entry = Entry(around)
+    open_entry(entry)
+    try:
+        yield
+    finally:
+        close_entry(entry)
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One use of `around_requests`; the same function may be in use twice."""
+
+    around: Around
+
+
+# The one state of the module: who is open, newest first, and what they stand in front of.
+lock = threading.Lock()
+opened: tuple[Entry, ...] = ()
+replaced: RequestFunction = request_through
+
+
+def open_entry(entry: Entry) -> None:
+    """Put one on top; with the first, the calls of sessions come here."""
+    global opened, replaced
+    with lock:
+        if not opened:
+            replaced = replace_request(request)
+        opened = (entry, *opened)
+
+
+def close_entry(entry: Entry) -> None:
+    """Take one away; with the last, sessions are as they were."""
+    global opened
+    with lock:
+        opened = tuple(other for other in opened if other is not entry)
+        if not opened:
+            replace_request(replaced)
+
+
+async def request(
+    self: aiohttp.ClientSession, method: str, target: str | URL, *args: Any, **kwargs: Any
+) -> aiohttp.ClientResponse:
+    """The session's request while anything is open."""
+    return await pass_on(tuple(entry.around for entry in opened), self, method, target, args, kwargs)
+
+
+async def pass_on(
+    arounds: tuple[Around, ...],
+    session: aiohttp.ClientSession,
+    method: str,
+    target: str | URL,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> aiohttp.ClientResponse:
+    """Ask the first of `arounds`; the session itself where there is none."""
+    if not arounds:
+        return await replaced(session, method, target, *args, **kwargs)
+    return await arounds[0](SessionCall(session, method, target, args, kwargs, arounds[1:]))

@@ -1,0 +1,130 @@
+"""How what a stub says reaches the session: over the memory door, by a router that knows the call.
+
+Knows what is to be shown. Knows nothing of stubs, or of how they were found.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import ClientResponse, RequestInfo
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from aiotest_kit import Hit, Router
+
+from ..._aiohttp import show_headers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from yarl import URL
+
+    from aiotest_kit import Miss, Request, SessionCall
+
+    from ._stubs import Shown
+
+__all__ = ["Answering", "Answers"]
+
+current: ContextVar[Answering | None] = ContextVar("aiotest_kit_aioresponses", default=None)
+"""What answers the call that is being made in this context."""
+
+
+class Answering:
+    """One call: what its responses show, in order, each redirect before what it leads to."""
+
+    def __init__(
+        self,
+        shown: Sequence[Shown],
+        request_headers: Mapping[str, str] | None,
+        response_class: Callable[..., ClientResponse] | None,
+    ) -> None:
+        self._shown = shown
+        self._request_headers = CIMultiDictProxy(CIMultiDict(request_headers or {}))
+        self._response_class = response_class
+        self._asked = 0
+        self._made = 0
+
+    @property
+    def was_asked(self) -> bool:
+        """Whether a request has come."""
+        return self._asked > 0
+
+    async def ask(self, call: SessionCall, keywords: dict[str, Any]) -> ClientResponse:
+        """The session's own response to `call`."""
+        return await call.send(ask_others=False, make_response=self.make_response, **keywords)
+
+    def next_shown(self) -> Shown:
+        """What the next request is answered with; the last again for what a middleware adds."""
+        self._asked += 1
+        return self._shown[min(self._asked, len(self._shown)) - 1]
+
+    def make_response(
+        self, kind: type[ClientResponse], method: str, url: URL, **options: Any
+    ) -> ClientResponse:
+        """The next response, of the class that the stub, the suite or the session names."""
+        self._made += 1
+        shown = self._shown[min(self._made, len(self._shown)) - 1]
+        info = RequestInfo(shown.url, shown.method, self._request_headers, shown.url)
+        make = shown.response_class or self._response_class or kind
+        return make(method, shown.url, **{**options, "request_info": info})
+
+    def show(self, response: ClientResponse) -> None:
+        """Have a response, and the redirects before it, show what the stubs say."""
+        for each, shown in zip((*response.history, response), self._shown, strict=False):
+            each.method = shown.method
+            each.status = shown.status
+            each.reason = shown.reason
+            show_headers(each, shown.headers)
+
+
+class Answers(Router):
+    """A router that answers a call with what was found for it, whatever is asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._source = Router()
+        self.calls = self._source.calls
+
+    async def send(
+        self, call: SessionCall, answering: Answering, changes: Mapping[str, Any]
+    ) -> ClientResponse:
+        """The session's own response to `call`, with `changes` in its keywords, answered as found."""
+        keywords: dict[str, Any] = {**changes, "raise_for_status": False}
+        token = current.set(answering)
+        try:
+            try:
+                response = await answering.ask(call, keywords)
+            except (TypeError, ValueError):
+                if answering.was_asked or call.kwargs.get("data") is None:
+                    raise
+                # Suites give what no request can carry, such as a generator, and look for it in `requests`.
+                response = await answering.ask(call, {**keywords, "data": None})
+        finally:
+            current.reset(token)
+        answering.show(response)
+        return response
+
+    def find(self, request: Request) -> Hit | Miss:
+        """A route for this one request."""
+        answering = current.get()
+        if answering is None:
+            return super().find(request)
+        if request.method == "CONNECT":
+            # A proxy's tunnel, through which the request itself is still to come.
+            return Hit(self._source.any("/"))
+        route = self._source.any("/").reply(answering.next_shown().reply())
+        route.remove()
+        return Hit(route)
+
+    def find_early(self, request: Request) -> Hit | Miss | None:
+        """None: a request is answered when it is complete."""
+        return None
+
+    def claims(self, request: Request) -> bool:
+        """Whether a call that is being made is answered here."""
+        return current.get() is not None
+
+    def names(self, request: Request) -> bool:
+        """The same: this machine's addresses are no exception."""
+        return current.get() is not None
