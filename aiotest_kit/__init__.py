@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ._errors import LoopMismatchError, UnmatchedRequest, UsageError
     from ._expected import Exact, Mismatch, Subset
     from ._explain import Near
+    from ._forward import RealConnector
     from ._gate import Gate
     from ._intercept import Mock, mock
     from ._memory import mock_session
@@ -37,6 +38,7 @@ __all__ = [
     "Near",
     "Origin",
     "Part",
+    "RealConnector",
     "Reply",
     "Request",
     "Route",
@@ -57,6 +59,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "_errors": ("LoopMismatchError", "UnmatchedRequest", "UsageError"),
     "_expected": ("Exact", "Mismatch", "Subset"),
     "_explain": ("Near",),
+    "_forward": ("RealConnector",),
     "_gate": ("Gate",),
     "_intercept": ("Mock", "mock"),
     "_memory": ("mock_session",),

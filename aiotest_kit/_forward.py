@@ -33,7 +33,12 @@ ADDED_BY_AIOHTTP = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 
 class RealConnector(aiohttp.TCPConnector):
-    """A connector that always leads to the network, also while a mock is open."""
+    """A `TCPConnector` that always leads to the network, also while a mock is open.
+
+    For the one session of a test that has to reach a real server past its stubs.
+    """
+
+    __module__ = "aiotest_kit"
 
 
 @dataclass(frozen=True)

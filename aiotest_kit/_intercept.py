@@ -42,11 +42,12 @@ POLICIES = ("error", "allow", "passthrough")
 class Mock:
     """What `mock` returns: a context manager, sync and async, that gives the router."""
 
-    def __init__(self, router: Router | None, unmatched: Unmatched) -> None:
+    def __init__(self, router: Router | None, unmatched: Unmatched, loopback: bool = True) -> None:
         if unmatched not in POLICIES:
             raise UsageError(f"unmatched={unmatched!r}: policies are {', '.join(POLICIES)}")
         self.router: Router = Router() if router is None else router
         self.unmatched = unmatched
+        self.loopback = loopback
         self.is_open = False
         self._earlier_errors = 0
 
@@ -90,20 +91,21 @@ class Mock:
         return self.unmatched == "passthrough" or self.router.lets_some_out
 
 
-def mock(router: Router | None = None, *, unmatched: Unmatched = "error") -> Mock:
+def mock(router: Router | None = None, *, unmatched: Unmatched = "error", loopback: bool = True) -> Mock:
     """Answer the requests of every aiohttp session in the process, until the block ends.
 
     Use it as `with mock() as router:` or `async with mock() as router:`; a `router` of one's own may be
     given. Nothing leaves the machine: a request that no route answers raises `UnmatchedRequest` in the
     client. Loopback addresses go through unless a route names them, and so does what `router.passthrough`
-    lets out; with `unmatched="passthrough"` so does all that no route asks for.
+    lets out; with `unmatched="passthrough"` so does all that no route asks for. With `loopback=False`, a
+    loopback address is one as any other.
 
     Mocks nest, and may be open at once in several tasks, threads and loops: those opened in the same context
     are asked first, the newest of them first, and then the others.
 
     An error that escapes from a handler is raised when the block ends.
     """
-    return Mock(router, unmatched)
+    return Mock(router, unmatched, loopback)
 
 
 class Asked:
@@ -213,7 +215,7 @@ async def connect(
 def goes_out(connector: aiohttp.BaseConnector, req: ClientRequest) -> bool:
     """Whether a request is let out to the network."""
     url = req.url
-    local = is_loopback(url.raw_host or "") and not isinstance(connector, aiohttp.UnixConnector)
+    local = is_loopback((url.raw_host or "").rstrip(".")) and not isinstance(connector, aiohttp.UnixConnector)
     if not local:
         for mock in opened:
             if mock.lets_some_out:
@@ -224,11 +226,11 @@ def goes_out(connector: aiohttp.BaseConnector, req: ClientRequest) -> bool:
     fields = tuple((name.encode(), value.encode()) for name, value in req.headers.items())
     request = Request(req.method, Origin.of(url), url.raw_path_qs, raw_headers=fields)
     for mock in mocks:
-        if mock.router.names(request) if local else mock.router.claims(request):
+        if mock.router.names(request) if local and mock.loopback else mock.router.claims(request):
             return False
         if mock.router.lets_out(request):
             return True
-    return local or mocks[0].unmatched == "passthrough"
+    return (local and mocks[0].loopback) or mocks[0].unmatched == "passthrough"
 
 
 @lru_cache(maxsize=1024)

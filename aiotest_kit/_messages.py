@@ -39,8 +39,9 @@ R = TypeVar("R")
 class Origin(NamedTuple):
     """A scheme, host and port (RFC 6454), as one connection has it.
 
-    `host` is lower case, in its ASCII form (punycode), an IPv6 address without brackets. `scheme` is
-    `http` or `https`: a websocket's `ws` and `wss` are the same origins.
+    `host` is lower case, in its ASCII form (punycode), an IPv6 address without brackets; a dot at its end,
+    which aiohttp does not send either, is left out. `scheme` is `http` or `https`: a websocket's `ws` and
+    `wss` are the same origins.
     """
 
     scheme: str
@@ -52,7 +53,9 @@ class Origin(NamedTuple):
     def of(url: URL) -> Origin:
         """The origin of an absolute URL."""
         scheme = {"ws": "http", "wss": "https"}.get(url.scheme, url.scheme)
-        return Origin(scheme, (url.raw_host or "").lower(), url.port or DEFAULT_PORTS.get(scheme, 0))
+        return Origin(
+            scheme, (url.raw_host or "").lower().rstrip("."), url.port or DEFAULT_PORTS.get(scheme, 0)
+        )
 
     @property
     def netloc(self) -> str:

@@ -302,7 +302,7 @@ def canonical_host(text: str, host: str) -> str:
     canonical = ".".join(name or "" for name in names).lower()
     if not re.fullmatch(r"[a-z0-9*_~-]+(\.[a-z0-9*_~-]+)*\.?", canonical):
         raise UsageError(f"{text!r}: {host!r} is not a host")
-    return canonical
+    return canonical.rstrip(".")
 
 
 def parse_template(text: str, path: str) -> PathPattern:

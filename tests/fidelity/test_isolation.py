@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from aiotest_kit import Request, Router, UnmatchedRequest, UsageError, mock, mock_session
+from aiotest_kit import RealConnector, Request, Router, UnmatchedRequest, UsageError, mock, mock_session
 
 if TYPE_CHECKING:
     from tests.fidelity.conftest import Network
@@ -146,6 +146,27 @@ async def test_loopback_with_a_route_of_its_own(network: Network, real: str) -> 
         router.get("http://localhost:1/x").reply(text="mocked")
         assert "mocked" == await text(session, "http://localhost:1/x")
         assert "real /x" == await text(session, f"http://localhost:{network.port}/x")
+
+
+async def test_loopback_as_any_other_address(network: Network, real: str) -> None:
+    """With `loopback=False` it is refused, stubbed and let through like the rest."""
+    url = f"http://127.0.0.1:{network.port}/"
+    async with mock(loopback=False) as router, aiohttp.ClientSession() as session:
+        router.get("/stubbed").reply(text="mocked")
+        assert "mocked" == await text(session, f"{url}stubbed")
+        with pytest.raises(UnmatchedRequest, match="no route answered GET http://127"):
+            await text(session, f"{url}x")
+        router.passthrough(url)
+        assert "real /x" == await text(session, f"{url}x")
+
+
+async def test_real_connector(network: Network, real: str) -> None:
+    """A session with a `RealConnector` reaches the network past any stub."""
+    url = f"http://127.0.0.1:{network.port}/x"
+    async with mock() as router, aiohttp.ClientSession(connector=RealConnector()) as session:
+        router.get(url).optional()
+        assert "real /x" == await text(session, url)
+    router.assert_not_called()
 
 
 async def test_everything_else_is_refused(network: Network, real: str) -> None:

@@ -42,6 +42,7 @@ def test_read_only() -> None:
         pytest.param("wss://stream.test/x", "https://stream.test", 443, id="wss is https"),
         pytest.param("http://[::1]:8080", "http://[::1]:8080", 8080, id="IPv6"),
         pytest.param("http://bücher.test", "http://xn--bcher-kva.test", 80, id="IDNA"),
+        pytest.param("http://api.test.:81", "http://api.test:81", 81, id="fully qualified"),
     ],
 )
 def test_origin_of(url: str, text: str, port: int) -> None:

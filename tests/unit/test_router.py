@@ -531,6 +531,15 @@ def test_passthrough(target: Any, lets_out: bool) -> None:
     assert lets_out is router.lets_out(asked("http://api.test/v1/a"))
 
 
+def test_dot_at_the_end_of_a_host() -> None:
+    """A fully qualified name is the same host with its dot and without."""
+    router = Router()
+    route = router.get("http://api.test./a")
+
+    assert route is found(router, asked("http://api.test/a"))
+    assert route is found(router, asked("http://api.test./a"))
+
+
 def test_passthrough_below_a_prefix() -> None:
     """Of a router under a prefix, only what is under it goes out."""
     router = Router()

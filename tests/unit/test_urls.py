@@ -56,7 +56,7 @@ HERE = "http://api.test/v1/users"
         ("http://xn--bcher-kva.test/x", "http://xn--bcher-kva.test/x", True),
         ("http://a_b.test/x", "http://a_b.test/x", True),
         ("http://api.test./x", "http://api.test./x", True),
-        ("http://api.test./x", "http://api.test/x", False),
+        ("http://api.test./x", "http://api.test/x", True),
         # wildcards
         ("http://*/x", "http://api.test/x", True),
         ("http://*/x", "http://[::1]/x", True),
