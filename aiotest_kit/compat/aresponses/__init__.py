@@ -1,0 +1,11 @@
+"""Stands in for aresponses 3.0: import `aresponses` from here, and nothing else has to change.
+
+It is a pytest plugin, too, for the fixture: `pytest_plugins = ["aiotest_kit.compat.aresponses"]`.
+`docs/migrate/aresponses.md` lists what differs.
+"""
+
+from aiohttp.web import Response
+
+from . import errors, main, utils
+
+__all__ = ["Response", "errors", "main", "utils"]
