@@ -35,7 +35,7 @@ LAYOUT = """
     _memory _upstream _app _clock
     _intercept _around
     __init__
-    _stacks fixtures pytest_plugin _pytest11 __main__ compat
+    _stacks fixtures pytest_plugin _pytest11 __main__ _migrate _rewrite compat
 """
 ROWS = {name: row for row, names in enumerate(LAYOUT.split("\n")) for name in names.split()}
 
