@@ -8,6 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ._app import StubClient, StubServer
+    from ._app_routes import named_route
     from ._around import SessionCall, around_requests
     from ._errors import LoopMismatchError, UnmatchedRequest, UsageError
     from ._expected import Exact, Mismatch, Subset
@@ -20,11 +22,16 @@ if TYPE_CHECKING:
     from ._replies import Reply
     from ._router import Router
     from ._routes import Hit, Miss, Route
+    from ._runs import Override
+    from ._stubs import AppRequest, Stub, Stubs
     from ._tls import Tls
     from ._upstream import Upstream
     from ._verify import Calls
+    from ._visits import AppCall
 
 __all__ = [
+    "AppCall",
+    "AppRequest",
     "Call",
     "Calls",
     "Client",
@@ -37,6 +44,7 @@ __all__ = [
     "Mock",
     "Near",
     "Origin",
+    "Override",
     "Part",
     "RealConnector",
     "Reply",
@@ -44,6 +52,10 @@ __all__ = [
     "Route",
     "Router",
     "SessionCall",
+    "Stub",
+    "StubClient",
+    "StubServer",
+    "Stubs",
     "Subset",
     "Tls",
     "UnmatchedRequest",
@@ -52,10 +64,13 @@ __all__ = [
     "around_requests",
     "mock",
     "mock_session",
+    "named_route",
 ]
 
 HOMES: dict[str, tuple[str, ...]] = {
     "_around": ("SessionCall", "around_requests"),
+    "_app": ("StubClient", "StubServer"),
+    "_app_routes": ("named_route",),
     "_errors": ("LoopMismatchError", "UnmatchedRequest", "UsageError"),
     "_expected": ("Exact", "Mismatch", "Subset"),
     "_explain": ("Near",),
@@ -69,7 +84,10 @@ HOMES: dict[str, tuple[str, ...]] = {
     "_routes": ("Hit", "Miss", "Route"),
     "_tls": ("Tls",),
     "_upstream": ("Upstream",),
+    "_runs": ("Override",),
+    "_stubs": ("AppRequest", "Stub", "Stubs"),
     "_verify": ("Calls",),
+    "_visits": ("AppCall",),
 }
 
 

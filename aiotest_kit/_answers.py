@@ -24,7 +24,18 @@ if TYPE_CHECKING:
     from ._messages import Request
     from ._replies import ReplyOptions
 
-__all__ = ["Answer", "Exchange", "Handler", "Raise", "Raw", "Stream", "as_answer", "redirect", "sse"]
+__all__ = [
+    "Answer",
+    "Exchange",
+    "Handler",
+    "Raise",
+    "Raw",
+    "Stream",
+    "as_answer",
+    "redirect",
+    "reply_of",
+    "sse",
+]
 
 REDIRECTS = (301, 302, 303, 307, 308)
 
@@ -36,6 +47,14 @@ class Exchange(Protocol):
 
     async def send(self, reply: Reply) -> None:
         """Send a whole reply; returns when the transport has taken it."""
+        ...
+
+    async def respond(self, response: web.StreamResponse) -> None:
+        """Send what an aiohttp response stands for.
+
+        Raises:
+            UsageError: only an app can send it.
+        """
         ...
 
     def start(self, reply: Reply) -> None:
@@ -114,8 +133,8 @@ class Handler:
             result = exc
         if result is None or isinstance(result, bool):
             raise UsageError(f"handler {describe(self.function)} returned {result!r}; {RETURNS}")
-        if isinstance(result, web.Response):
-            await exchange.send(await reply_of(result))
+        if isinstance(result, web.StreamResponse):
+            await exchange.respond(result)
         elif isinstance(result, (Reply, dict, list, str, bytes, int)):
             await exchange.send(as_reply(result))
         elif isinstance(result, Answer):
@@ -293,8 +312,14 @@ def as_answer(value: object, options: ReplyOptions) -> Reply | Answer:
 ANSWERS = "reply with a status, a Reply, an exception, a fault or a handler"
 
 
-async def reply_of(response: web.Response) -> Reply:
-    """The reply that an aiohttp response stands for; its headers are those that aiohttp would send."""
+async def reply_of(response: web.StreamResponse) -> Reply:
+    """The reply that an aiohttp response stands for; its headers are those that aiohttp would send.
+
+    Raises:
+        UsageError: it has no body until an app sends it, such as a `FileResponse`.
+    """
+    if not isinstance(response, web.Response):
+        raise UsageError(f"only an app can send a {type(response).__name__}; {RETURNS}")
     body = response.body
     if isinstance(body, payload.Payload):
         collected = Collected()

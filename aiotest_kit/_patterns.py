@@ -238,7 +238,7 @@ class RequestPattern:
     def __init__(
         self,
         method: str | Iterable[str] | None = None,
-        url: UrlLike | None = None,
+        url: UrlLike | UrlPattern | None = None,
         **options: Unpack[MatchOptions],
     ) -> None:
         check_options(options, MATCH_OPTIONS, "a route")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import aiohttp
 
-from ._answers import Raw
+from ._answers import Raw, reply_of
 from ._attempts import Attempt
 from ._errors import UnmatchedRequest, UsageError
 from ._messages import Call
@@ -38,11 +38,13 @@ from ._wire import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from aiohttp import web
+
     from ._attempts import Attempts
     from ._messages import Client, Origin, Request
     from ._steps import Step
 
-__all__ = ["Finder", "Peer"]
+__all__ = ["ClientGone", "Finder", "Line", "Peer", "PlayedExchange", "ScriptStreams", "ScriptWriter"]
 
 PIECE = 64 * 1024
 """Bytes of a long body that are written before the client is waited for."""
@@ -69,6 +71,29 @@ class Finder(Protocol):
 
 class ClientGone(Exception):
     """The client closed the connection while it was being answered."""
+
+
+class Line(Protocol):
+    """A connection that an answer is played on.
+
+    `fail` makes the client's call raise an exception; None where the client is out of reach.
+    """
+
+    transport: asyncio.Transport
+    loop: asyncio.AbstractEventLoop
+    fail: Callable[[BaseException], None] | None
+
+    async def drained(self) -> None:
+        """Return when the client can take more.
+
+        Raises:
+            ClientGone: it never will.
+        """
+        ...
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection has ended."""
+        ...
 
 
 class Peer(asyncio.Protocol):
@@ -387,7 +412,7 @@ class Discarding(asyncio.Protocol):
 class ScriptStreams(asyncio.StreamReaderProtocol):
     """The connection of a script; the peer still hears of its end."""
 
-    def __init__(self, peer: Peer, reader: asyncio.StreamReader) -> None:
+    def __init__(self, peer: Line, reader: asyncio.StreamReader) -> None:
         super().__init__(reader, loop=peer.loop)
         self._peer = peer
 
@@ -414,7 +439,7 @@ class ScriptWriter(asyncio.StreamWriter):
 class PlayedExchange:
     """The exchange that an answer is played on; see `_answers.Exchange`."""
 
-    def __init__(self, peer: Peer, call: Call[Route], route: Route) -> None:
+    def __init__(self, peer: Line, call: Call[Route], route: Route) -> None:
         self.request = call.request
         self.streams: tuple[asyncio.StreamReader, ScriptWriter] | None = None
         self.call = call
@@ -444,6 +469,10 @@ class PlayedExchange:
             await peer.drained()
             peer.transport.write(data[position : position + PIECE])
         self._done(reply, closes(reply, self.request))
+
+    async def respond(self, response: web.StreamResponse) -> None:
+        """Send what an aiohttp response stands for."""
+        await self.send(await reply_of(response))
 
     def start(self, reply: Reply) -> None:
         """Send the head of a reply."""

@@ -394,7 +394,8 @@ class Table:
                     if isinstance(outcome, Miss):
                         continue
                     return outcome and Hit(outcome.route, route)
-                request.capture(captures)
+                if captures:
+                    request.capture(captures)
                 return Hit(route) if route.answers_early else None
         return Miss(request, self)
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ANY_URL",
     "DEFAULT_REGEX",
+    "NAMED",
     "PLACEHOLDER",
     "OriginPattern",
     "PathPattern",
@@ -37,6 +38,7 @@ __all__ = [
     "join_prefix",
     "parse_query",
     "path_of",
+    "split_url",
     "url_pattern",
 ]
 
@@ -193,17 +195,19 @@ def named_groups(match: re.Match[str] | None, decode: Callable[[str], str]) -> M
     return {name: decode(value) for name, value in match.groupdict().items() if value is not None}
 
 
-def url_pattern(url: UrlLike | None) -> tuple[UrlPattern | UrlRegex, list[tuple[str, str]]]:
+def url_pattern(url: UrlLike | UrlPattern | None) -> tuple[UrlPattern | UrlRegex, list[tuple[str, str]]]:
     """The pattern of a route's URL, and the query parameters that it names.
 
     Text may be a template, and have `*` for the scheme, for (a part of) the host and for the port. A
-    `URL` is literal: a brace in it is a brace. None is any URL.
+    `URL` is literal: a brace in it is a brace. None is any URL. What is a pattern already stays as it is.
 
     Raises:
         UsageError: what no request can have, or what is not a URL.
     """
     if url is None:
         return ANY_URL, []
+    if isinstance(url, UrlPattern):
+        return url, []
     if isinstance(url, re.Pattern):
         if isinstance(url.pattern, bytes):
             raise UsageError(f"the URL {url!r} is a bytes pattern; write it as a str")

@@ -10,7 +10,7 @@ from aiohttp import web
 from yarl import URL
 
 from aiotest_kit import Origin, Reply, Request, UsageError
-from aiotest_kit._answers import Answer, Raise, Raw, Stream, as_answer, redirect, sse
+from aiotest_kit._answers import Answer, Raise, Raw, Stream, as_answer, redirect, reply_of, sse
 
 REQUEST = Request("GET", Origin("http", "api.test", 80), "/users/7?q=x")
 
@@ -24,6 +24,9 @@ class Recorded:
 
     async def send(self, reply: Reply) -> None:
         self.events.append(reply)
+
+    async def respond(self, response: web.StreamResponse) -> None:
+        await self.send(await reply_of(response))
 
     def start(self, reply: Reply) -> None:
         self.events.append(("start", reply))

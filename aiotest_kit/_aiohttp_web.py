@@ -1,0 +1,300 @@
+"""What of aiohttp's server is not documented, and nothing else; `_aiohttp` has the same for its client.
+
+One function or class for each seam. Each was checked on aiohttp 3.10.11, 3.11.18, 3.12.15, 3.13.5 and
+3.14.5, and `tests/unit/test_aiohttp_web_seams.py` fails with "aiohttp moved ..." where a later one differs.
+Knows applications, runners and the server's protocol. Knows nothing of stubs or of what is recorded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+
+import aiohttp
+from aiohttp import StreamReader, http, web
+from aiohttp.test_utils import BaseTestServer, TestClient
+
+from ._aiohttp import MemoryTCPConnector
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from aiohttp.abc import AbstractStreamWriter
+    from aiohttp.client_reqrep import ClientRequest
+    from aiohttp.connector import Connection
+    from aiohttp.tracing import Trace
+    from multidict import CIMultiDict
+    from yarl import URL
+
+    from ._aiohttp import Door
+
+    # Generic since 3.11.
+    TestClientOfApp: TypeAlias = TestClient[web.Request, web.Application]
+else:
+    TestClientOfApp = TestClient
+
+__all__ = [
+    "AppClient",
+    "AppConnector",
+    "AppServer",
+    "Doorway",
+    "Exchanged",
+    "PortlessServer",
+    "RecordingWriter",
+    "Resolve",
+    "Run",
+    "SharedRunner",
+    "installed_resolve",
+    "leave_as_before",
+    "read_again",
+    "replace_resolve",
+    "set_match_info",
+    "state_of",
+]
+
+Resolve: TypeAlias = "Callable[[web.Request], Awaitable[web.UrlMappingMatchInfo]]"
+
+
+class Exchanged(Protocol):
+    """What is told of the reply that goes out on a writer."""
+
+    def head_sent(self, status_line: str, headers: CIMultiDict[str]) -> None:
+        """The head, `HTTP/1.1 200 OK` and the fields as they are sent."""
+        ...
+
+    def body_sent(self, data: bytes) -> None:
+        """A piece of the body, before it is compressed or chunked."""
+        ...
+
+    def sent(self) -> None:
+        """That was all."""
+        ...
+
+
+class RecordingWriter(http.StreamWriter):
+    """A writer as `RequestHandler.start` makes it for each request, which tells what goes through it."""
+
+    def __init__(self, protocol: Any, exchanged: Exchanged) -> None:
+        super().__init__(protocol, asyncio.get_running_loop())
+        self._exchanged = exchanged
+
+    async def write_headers(self, status_line: str, headers: CIMultiDict[str]) -> None:
+        """Send the head."""
+        self._exchanged.head_sent(status_line, headers)
+        await super().write_headers(status_line, headers)
+
+    async def write(self, chunk: Any, **options: Any) -> None:
+        """Send a piece of the body."""
+        self._exchanged.body_sent(bytes(chunk))
+        await super().write(chunk, **options)
+
+    async def write_eof(self, chunk: bytes = b"") -> None:
+        """Send the last piece of the body."""
+        self._exchanged.body_sent(bytes(chunk))
+        self._exchanged.sent()
+        await super().write_eof(chunk)
+
+
+class Doorway(Protocol):
+    """What stands between a connection and aiohttp's protocol for it; itself a protocol of asyncio."""
+
+    behind: asyncio.Protocol
+    """aiohttp's protocol."""
+
+    async def answer(self, request: Any) -> web.StreamResponse:
+        """Answer a request, in the place of the app."""
+        ...
+
+    def make_request(
+        self, message: Any, payload: Any, protocol: Any, writer: AbstractStreamWriter, task: Any
+    ) -> web.BaseRequest:
+        """The request that `answer` is given next."""
+        ...
+
+
+OpenDoorway: TypeAlias = "Callable[[Callable[..., Any], Callable[..., Any]], Doorway]"
+"""A doorway from how an app answers a request, and how it makes one."""
+
+
+class AppServer(web.Server):
+    """The server of an app, with a doorway before each of its connections."""
+
+    def __init__(self, app_server: web.Server, doorway: OpenDoorway) -> None:
+        super().__init__(
+            app_server.request_handler,
+            request_factory=app_server.request_factory,
+            handler_cancellation=app_server.handler_cancellation,
+            loop=app_server._loop,
+            **app_server._kwargs,
+        )
+        self._app_server = app_server
+        self._doorway = doorway
+
+    def __call__(self) -> Any:
+        """A doorway for a new connection."""
+        doorway = self._doorway(self._app_server.request_handler, self._app_server.request_factory)
+        # The protocol takes both from its server when it is made.
+        self.request_handler = doorway.answer
+        self.request_factory = doorway.make_request
+        doorway.behind = super().__call__()
+        return doorway
+
+
+class Run(Protocol):
+    """One run of an app, from its startup to its cleanup, that several servers share."""
+
+    is_started: bool
+    """Whether the app has been started."""
+    is_over: bool
+    """Whether no server needs the app any more."""
+
+    def started(self) -> None:
+        """The app is up."""
+        ...
+
+
+class SharedRunner(web.AppRunner):
+    """A runner that starts the app unless it runs already, and cleans up unless it is still needed."""
+
+    def __init__(self, app: web.Application, run: Run, doorway: OpenDoorway, **options: Any) -> None:
+        super().__init__(app, **options)
+        self._run = run
+        self._doorway = doorway
+
+    async def _make_server(self) -> web.Server:
+        if self._run.is_started:
+            server = self.app._make_handler(loop=asyncio.get_running_loop(), **self._kwargs)
+        else:
+            server = await super()._make_server()
+            self._run.started()
+        return AppServer(server, self._doorway)
+
+    async def shutdown(self) -> None:
+        """Run the app's `on_shutdown`."""
+        if self._run.is_over:
+            await super().shutdown()
+
+    async def _cleanup_server(self) -> None:
+        if self._run.is_over:
+            await super()._cleanup_server()
+
+
+def state_of(app: web.Application) -> dict[Any, Any]:
+    """What `app[key]` is kept in. Unlike the app it takes values while the app runs."""
+    return app._state
+
+
+OF_A_RUN = ("_loop", "_frozen", "_debug")
+"""Attributes of an application that its start sets."""
+
+
+def leave_as_before(apps: Iterable[web.Application]) -> Callable[[], None]:
+    """Make apps ready to start, on another loop than before too; returns what puts them back as they are.
+
+    What cannot be taken back, because aiohttp's lists cannot be thawed, starts a second time as it is.
+    """
+    before = [
+        (app, {name: getattr(app, name) for name in OF_A_RUN}, dict(app._state), list(exits_of(app)))
+        for app in apps
+    ]
+
+    def put_back() -> None:
+        for app, attributes, state, exits in before:
+            vars(app).update(attributes)
+            app._state.clear()
+            app._state.update(state)
+            exits_of(app)[:] = exits
+
+    for app, _, _, _ in before:
+        vars(app).update(_loop=None, _frozen=False)
+        exits_of(app).clear()
+    return put_back
+
+
+def exits_of(app: web.Application) -> list[Any]:
+    """What is left to do of the app's cleanup contexts."""
+    return app.cleanup_ctx._exits
+
+
+def installed_resolve(app: web.Application) -> object:
+    """What resolves the requests of an app in the place of its router, None if nothing does."""
+    return vars(app.router).get("resolve")
+
+
+def replace_resolve(app: web.Application, function: Resolve | None) -> Resolve:
+    """Install what resolves the requests of an app, None for its router's own; returns what did before."""
+    before = app.router.resolve
+    if function is None:
+        vars(app.router).pop("resolve", None)
+    else:
+        vars(app.router)["resolve"] = function
+    return cast("Resolve", before)
+
+
+def set_match_info(request: web.Request, match_info: web.UrlMappingMatchInfo) -> None:
+    """Say how a request was resolved, as `Application._handle` does."""
+    request._match_info = match_info
+
+
+def read_again(request: web.Request, data: bytes) -> None:
+    """Let the body of a request, which was read from its `content`, be read once more."""
+    content = StreamReader(request.protocol, 2**16, loop=asyncio.get_running_loop())
+    if data:
+        content.feed_data(data)
+    content.feed_eof()
+    request._payload = content
+
+
+class AppConnector(MemoryTCPConnector):
+    """A connector that a door takes to an app; elsewhere it goes as any other connector does.
+
+    `is_app` says of a URL whether it is the app's.
+    """
+
+    def __init__(self, door: Door, is_app: Callable[[URL], bool]) -> None:
+        super().__init__(door)
+        self._is_app = is_app
+        self._elsewhere: aiohttp.TCPConnector | None = None
+
+    async def connect(
+        self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> Connection:
+        """A connection for `req`."""
+        if self._is_app(req.url):
+            return await super().connect(req, traces, timeout)
+        if self._elsewhere is None:
+            self._elsewhere = aiohttp.TCPConnector()
+        return await self._elsewhere.connect(req, traces, timeout)
+
+    async def close(self, *args: Any, **options: Any) -> None:
+        """Close the connections to everywhere."""
+        await super().close(*args, **options)
+        if self._elsewhere is not None:
+            await self._elsewhere.close(*args, **options)
+
+
+class PortlessServer(BaseTestServer):
+    """A test server that may be started without a port."""
+
+    app: web.Application
+
+    def runner_of_app(self, **options: Any) -> web.BaseRunner:
+        """What runs the app. `options` are those of `AppRunner`."""
+        raise NotImplementedError
+
+    async def _make_runner(self, **options: Any) -> web.BaseRunner:
+        return self.runner_of_app(**options)
+
+    async def start_without_port(self, origin: URL, **options: Any) -> None:
+        """Start to serve `origin`; what `BaseTestServer.start_server` does, but for the socket."""
+        self.runner = await self._make_runner(handler_cancellation=True, **options)
+        await self.runner.setup()
+        self.scheme, self.host, self.port = origin.scheme, origin.host or "", origin.port
+        self._root = origin
+
+
+class AppClient(TestClientOfApp):
+    """A test client; that its server has an app, the type checker is told here."""
+
+    def __init__(self, server: PortlessServer, **options: Any) -> None:
+        super().__init__(cast("Any", server), **options)

@@ -1,0 +1,224 @@
+"""Stubs: routes over the routes of an app, in the vocabulary of `Router`.
+
+A stub answers in the place of a handler: which request is whose, the app's own router has decided before.
+Knows routers and the routes of an app. Knows nothing of servers or connections.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
+
+from yarl import URL
+
+from ._app_routes import NamedRoute, routes_at
+from ._errors import UsageError, one_line
+from ._expected import Mismatch
+from ._messages import Request
+from ._patterns import RequestPattern
+from ._router import Router
+from ._routes import Route
+from ._urls import UrlPattern, split_url, url_pattern, url_text
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+
+    from aiohttp import web
+    from typing_extensions import Unpack
+
+    from ._messages import Origin
+    from ._patterns import MatchOptions
+    from ._urls import UrlLike
+
+__all__ = ["AppRequest", "RoutePattern", "Stub", "Stubs", "original_handler"]
+
+
+class AppRequest(Request):
+    """A request as the app's server received it.
+
+    `web_request` is what the app's handlers are given. `route` is the app's route that it is for, None where
+    it has none; `match_info` has what that route captured.
+    """
+
+    __slots__ = ("route", "web_request")
+
+    web_request: web.Request
+    route: web.AbstractRoute | None
+
+    def __init__(self, request: web.Request, origin: Origin, body: bytes = b"") -> None:
+        super().__init__(
+            request.method,
+            origin,
+            request.raw_path,
+            tuple(request.raw_headers),
+            body,
+            f"{request.version.major}.{request.version.minor}",
+            bool(request.keep_alive),
+        )
+        object.__setattr__(self, "web_request", request)
+        object.__setattr__(self, "route", None)
+
+    def with_body(self, body: bytes) -> AppRequest:
+        """The same request, with this body."""
+        request = AppRequest(self.web_request, self.origin, body)
+        if self.route is not None:
+            request.resolved(self.route, self.match_info)
+        return request
+
+    def resolved(self, route: web.AbstractRoute, match_info: Mapping[str, str]) -> None:
+        """Note what the app's router said."""
+        object.__setattr__(self, "route", route)
+        self.capture(match_info)
+
+
+@dataclass(frozen=True, slots=True)
+class RoutePattern(UrlPattern):
+    """Some routes of an app, on one of their paths or on all."""
+
+    routes: frozenset[web.AbstractRoute]
+
+    def matches(self, request: Request) -> bool:
+        """Whether the app's router has found one of the routes."""
+        own = isinstance(request, AppRequest) and request.route in self.routes
+        return own and UrlPattern.matches(self, request)
+
+    def differences(self, request: Request) -> Iterator[Mismatch]:
+        """The path, if the request is for another route."""
+        if not self.matches(request):
+            yield Mismatch("url", "path", self.text, request.raw_path)
+
+    def captures(self, request: Request) -> Mapping[str, str]:
+        """What the app's router captured."""
+        return request.match_info
+
+
+OriginalHandler: TypeAlias = "Callable[[web.Request], Awaitable[web.StreamResponse]]"
+
+original_handler: ContextVar[OriginalHandler] = ContextVar("aiotest_kit_original_handler")
+"""What would have answered, while a stub does."""
+
+
+class Stub(Route):
+    """A route that answers in the place of a handler of the app.
+
+    `before_middlewares` says that the app's middlewares do not run around it.
+    """
+
+    before_middlewares: bool = False
+
+    async def original(self, request: AppRequest | web.Request) -> web.StreamResponse:
+        """What the app itself answers; for a handler of this stub, which may change it, or only look at it.
+
+        `stub.reply(stub.original)` only looks. Of a stub that is before the middlewares they run too.
+
+        Raises:
+            UsageError: no stub is answering.
+        """
+        handler = original_handler.get(None)
+        if handler is None:
+            raise UsageError(
+                "original() is for a handler of the stub, while it answers: "
+                "async def handler(request): return await stub.original(request)"
+            )
+        return await handler(request.web_request if isinstance(request, AppRequest) else request)
+
+
+class Stubs(Router):
+    """The stubs of one client, a router over the routes that its app has.
+
+    A stub's URL is a path as the app registered it, `/users/{id}`; or one of the paths that this serves,
+    `/users/7`, and then stands for that one alone; or `named_route("user-detail")`. Paths of sub-apps are
+    whole. What no stub answers, the app does.
+    """
+
+    def __init__(self, app: web.Application) -> None:
+        super().__init__()
+        self._app = app
+
+    def route(
+        self,
+        method: str | Iterable[str],
+        url: UrlLike | NamedRoute,
+        *,
+        name: str | None = None,
+        before_middlewares: bool = False,
+        **match: Unpack[MatchOptions],
+    ) -> Stub:
+        """Add a stub for a method or several; a stub of a class-based view may be for any of its methods.
+
+        `before_middlewares` lets it answer before the app's middlewares, which else run around it. The rest
+        is as for `Router.route`.
+
+        Raises:
+            UsageError: the app has no such route, or an option cannot work.
+        """
+        methods = RequestPattern(method).methods
+        pattern = RequestPattern(method, self._pattern(methods, url, match), **match)
+        stub = Stub(self._table, pattern, name, self._logs)
+        stub.before_middlewares = before_middlewares
+        self._table.add(stub)
+        return stub
+
+    @property
+    def some_are_first(self) -> bool:
+        """Whether a stub is to answer before the middlewares."""
+        return any(isinstance(route, Stub) and route.before_middlewares for route in self.routes)
+
+    def stand_for(self, route: web.AbstractRoute) -> bool:
+        """Whether some stub may answer in the place of a route of the app."""
+        return any(
+            isinstance(stub.pattern.url, RoutePattern) and route in stub.pattern.url.routes
+            for stub in self.routes
+            if not stub.spent
+        )
+
+    if TYPE_CHECKING:
+        # They are Router's own, which hand their keywords on.
+
+        def get(
+            self,
+            url: UrlLike | NamedRoute,
+            *,
+            name: str | None = None,
+            before_middlewares: bool = False,
+            **match: Unpack[MatchOptions],
+        ) -> Stub:
+            """Add a stub for GET; see `route`."""
+            ...
+
+        post = put = patch = delete = head = options = any = get
+
+    def _pattern(
+        self, methods: Sequence[str], url: UrlLike | NamedRoute, match: MatchOptions
+    ) -> RoutePattern:
+        """The pattern of the app's routes that a stub is for; the query of a URL goes into its options."""
+        if isinstance(url, NamedRoute):
+            routes, _ = routes_at(self._app, methods, url)
+            return RoutePattern(routes[0].path, None, None, frozenset(route.route for route in routes))
+        if not isinstance(url, (str, URL)):
+            raise UsageError(
+                f"a stub is for a path of the app, such as '/users/{{id}}', or a named_route(...); "
+                f"got {one_line(url)}"
+            )
+        text = url_text(url)
+        routes, is_concrete = routes_at(self._app, methods, split_url(text)[1])
+        plain, query = url_pattern(text)
+        if query and match.get("query") is not None:
+            raise UsageError(f"{text!r} has a query, and query= is given too; give it in one of them")
+        if query:
+            match["query"] = query
+        path = plain.path if is_concrete else None
+        return RoutePattern(text, plain.origin, path, frozenset(route.route for route in routes))
+
+    def host(self, prefix: str | URL, *, headers: Mapping[str, object] | None = None) -> NoReturn:
+        """Not for an app, which is one host; its routes are stubbed by their paths."""
+        raise UsageError(f"host({str(prefix)!r}): stubs are for one app; give them whole paths")
+
+    def mount(self, origin: str | URL, target: object) -> NoReturn:
+        """Not for an app; another one is mounted in the mock of what the app calls."""
+        raise UsageError(f"mount({str(origin)!r}): an app is not mounted in another; aiohttp_mock.mount() is")
+
+    def passthrough(self, target: object) -> NoReturn:
+        """Not for an app, which answers what no stub does."""
+        raise UsageError("passthrough(): what no stub answers, the app does")

@@ -1,0 +1,70 @@
+"""What `_aiohttp_web.py` relies on and aiohttp does not document: each seam, so that a move is noticed."""
+
+import ast
+import inspect
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from aiotest_kit import _aiohttp_web
+
+from .test_aiohttp_seams import find, shape, stays
+
+FUNCTIONS = {
+    "aiohttp.http:StreamWriter.__init__": "self, protocol, loop, on_chunk_sent=, on_headers_sent=",
+    "aiohttp.http:StreamWriter.write_headers": "self, status_line, headers",
+    "aiohttp.http:StreamWriter.write": "self, chunk, *, drain=, LIMIT=",
+    "aiohttp.http:StreamWriter.write_eof": "self, chunk=",
+    "aiohttp.streams:StreamReader.__init__": "self, protocol, limit, *, timer=, loop=",
+    "aiohttp.web:Server.__init__": (
+        "self, handler, *, request_factory=, handler_cancellation=, loop=, **kwargs"
+    ),
+    "aiohttp.web:Server.__call__": "self",
+    "aiohttp.web:AppRunner._make_server": "self",
+    "aiohttp.web:AppRunner._cleanup_server": "self",
+    "aiohttp.web:AppRunner.shutdown": "self",
+    "aiohttp.web:UrlDispatcher.resolve": "self, request",
+    "aiohttp.test_utils:BaseTestServer._make_runner": "self, **kwargs",
+}
+LISTED = {
+    "_frozen": web.Application,
+    "_loop": web.Application,
+    "_debug": web.Application,
+    "_state": web.Application,
+    "_make_handler": web.Application,
+    "_exits": type(web.Application().cleanup_ctx),
+    "_kwargs": web.Server,
+    "_match_info": web.Request,
+    "_payload": web.BaseRequest,
+    "_root": aiohttp.test_utils.BaseTestServer,
+}
+
+
+@pytest.mark.parametrize(("path", "parameters"), FUNCTIONS.items())
+def test_functions(path: str, parameters: str) -> None:
+    """Each function that is called or overridden is there, with the parameters that it had."""
+    actual = shape(find(path))
+
+    stays(parameters == actual, f"{path}: its parameters were ({parameters}), are ({actual})")
+
+
+@pytest.mark.parametrize(("name", "owner"), LISTED.items())
+def test_attributes(name: str, owner: type) -> None:
+    """Each attribute that is read or set is one that the class itself uses."""
+    source = inspect.getsource(owner)
+
+    stays(name in source, f"{owner.__name__}.{name}")
+
+
+def test_every_private_name_is_listed() -> None:
+    """Whatever `_aiohttp_web.py` touches by a private name has its seam above."""
+    tree = ast.parse(Path(_aiohttp_web.__file__).read_text(encoding="utf-8"))
+    own = {"_app_server", "_doorway", "_elsewhere", "_exchanged", "_is_app", "_run"}
+    names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    names |= {node.name for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef)}
+    private = {name for name in names if name.startswith("_") and not name.endswith("__")}
+    listed = {path.rpartition(".")[2] for path in FUNCTIONS} | LISTED.keys()
+
+    assert set() == private - own - listed
