@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from ._app import StubClient, StubServer
     from ._app_routes import named_route
     from ._around import SessionCall, around_requests
-    from ._errors import LoopMismatchError, UnmatchedRequest, UsageError
+    from ._clock import VirtualClock, VirtualTime, virtual_time
+    from ._errors import LoopMismatchError, UnmatchedRequest, UsageError, VirtualTimeError
     from ._expected import Exact, Mismatch, Subset
     from ._explain import Near
     from ._forward import RealConnector
@@ -61,17 +62,22 @@ __all__ = [
     "UnmatchedRequest",
     "Upstream",
     "UsageError",
+    "VirtualClock",
+    "VirtualTime",
+    "VirtualTimeError",
     "around_requests",
     "mock",
     "mock_session",
     "named_route",
+    "virtual_time",
 ]
 
 HOMES: dict[str, tuple[str, ...]] = {
     "_around": ("SessionCall", "around_requests"),
     "_app": ("StubClient", "StubServer"),
     "_app_routes": ("named_route",),
-    "_errors": ("LoopMismatchError", "UnmatchedRequest", "UsageError"),
+    "_errors": ("LoopMismatchError", "UnmatchedRequest", "UsageError", "VirtualTimeError"),
+    "_clock": ("VirtualClock", "VirtualTime", "virtual_time"),
     "_expected": ("Exact", "Mismatch", "Subset"),
     "_explain": ("Near",),
     "_forward": ("RealConnector",),

@@ -44,6 +44,7 @@ __all__ = [
     "close_view",
     "connect_through",
     "full_url",
+    "is_idle",
     "loop_of",
     "made_by",
     "raise_in_client",
@@ -458,3 +459,11 @@ def stream_reader(loop: asyncio.AbstractEventLoop | None) -> aiohttp.StreamReade
     """An empty reader, as a response has for its body."""
     loop = loop or asyncio.get_event_loop()
     return aiohttp.StreamReader(ResponseHandler(loop), limit=2**16, loop=loop)
+
+
+def is_idle(protocol: object) -> bool:
+    """Whether a connection of a client is in no call: pooled, or about to be.
+
+    Its protocol then neither has a response nor anybody who waits for one.
+    """
+    return isinstance(protocol, ResponseHandler) and not protocol.should_close and protocol._waiter is None

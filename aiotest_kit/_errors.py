@@ -3,6 +3,7 @@
     Exception
     ├── UsageError                      the kit was used in a way that cannot work; found at set-up
     │   └── LoopMismatchError           something of one event loop was used from another
+    ├── VirtualTimeError                virtual time is impossible here, or something real took too long
     └── aiohttp.ClientConnectionError
         └── UnmatchedRequest            a request that no route answers, raised in the client
 
@@ -23,6 +24,7 @@ __all__ = [
     "LoopMismatchError",
     "UnmatchedRequest",
     "UsageError",
+    "VirtualTimeError",
     "check_options",
     "join_names",
     "one_line",
@@ -40,6 +42,12 @@ class LoopMismatchError(UsageError):
 
     Without it the call would hang, or fail with "attached to a different loop".
     """
+
+    __module__ = "aiotest_kit"
+
+
+class VirtualTimeError(Exception):
+    """Virtual time cannot go on: another kind of loop, something real that takes too long, or a deadlock."""
 
     __module__ = "aiotest_kit"
 

@@ -15,11 +15,12 @@ from ._registration import register_plugin
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from ._clock import VirtualClock
     from ._loops import OpenedStack
     from ._router import Router
     from ._strict import Watch
 
-__all__ = ["aiohttp_mock", "pytest_plugin_registered"]
+__all__ = ["aiohttp_mock", "pytest_plugin_registered", "virtual_clock"]
 
 WATCH: pytest.StashKey[Watch] = pytest.StashKey()
 
@@ -52,6 +53,25 @@ def aiohttp_mock(request: pytest.FixtureRequest) -> Iterator[Router]:
         # A test may be run again, and then answers for that run alone.
         watch.routers.remove(mocked.router)
         mocked.close()
+
+
+@pytest.fixture
+def virtual_clock(request: pytest.FixtureRequest) -> VirtualClock:
+    """Virtual time on the loop of the test, from before it begins; see `aiotest_kit.virtual_time`.
+
+    While all that can run waits, the clock jumps to the next timer, so that no test waits for a timeout, a
+    delay, a heartbeat or a back-off. `virtual_clock.now` is in seconds since the set-up of the test, and
+    `await virtual_clock.advance(5)` lets 5 s pass. For async tests, on asyncio's own loops.
+    """
+    from ._clock import virtual_time
+    from ._errors import VirtualTimeError
+    from ._loops import stack_of
+
+    stack = stack_of(request, "`async with virtual_time()` inside the test")
+    try:
+        return stack.enter_now(virtual_time())
+    except VirtualTimeError as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
 def watch_of(item: pytest.Item) -> Watch:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ._registration import register_stacks
-from .fixtures import WATCH, aiohttp_mock, has_traceback, stack_on_anyio
+from .fixtures import WATCH, aiohttp_mock, has_traceback, stack_on_anyio, virtual_clock
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["aiohttp_mock", "stack_on_anyio"]
+__all__ = ["aiohttp_mock", "stack_on_anyio", "virtual_clock"]
 
 MARKER = (
     "aiotest(*, unmatched='error' | 'allow' | 'passthrough', unused='error' | 'allow'): "

@@ -27,6 +27,7 @@ from aiotest_kit._aiohttp import (
     View,
     connect_through,
     full_url,
+    is_idle,
     made_by,
     raise_in_client,
     request_through,
@@ -110,8 +111,8 @@ OF_EVERY_CONNECTOR = (
 )
 OF_TCP_CONNECTORS = ("_cached_hosts", "_resolver", "_throttle_dns_futures", "_resolve_host_tasks")
 SINCE = {"_resolver_owner": (3, 12)}
-OF_OTHERS = ("_payload", "_ttl")
 OF_RESPONSES = ("_cache", "_headers", "_raw_headers")
+OF_OTHERS = ("_payload", "_ttl", "_waiter")
 
 
 @pytest.mark.parametrize(("path", "parameters"), FUNCTIONS.items())
@@ -462,3 +463,29 @@ async def test_stream_reader() -> None:
     reader.feed_eof()
 
     assert b"hello" == await reader.read()
+
+
+async def test_idle_connection() -> None:
+    """A pooled connection of a client is known from one in a call, before its reply and while it is read."""
+    router = Router()
+    gate = router.get("/held").reply(body=b"ok").hold()
+    router.get("/stream").stream([b"a", 3600, b"b"])
+
+    async with mock_session(router) as session:
+        protocols = [ResponseHandler(asyncio.get_running_loop())]
+        make = session.connector._factory  # type: ignore[union-attr]
+
+        def remembered() -> ResponseHandler:
+            protocols.append(make())
+            return protocols[-1]
+
+        session.connector._factory = remembered  # type: ignore[union-attr]
+        call = asyncio.ensure_future(session.get("http://api.test/held"))
+        await gate.waiting()
+        await asyncio.sleep(0)
+        stays([True, False] == [is_idle(protocol) for protocol in protocols], "ResponseHandler._waiter")
+        gate.release()
+        await (await call).read()
+        stays(is_idle(protocols[1]), "ResponseHandler.should_close")
+        async with session.get("http://api.test/stream"):
+            stays(not is_idle(protocols[1]), "ResponseHandler.should_close")

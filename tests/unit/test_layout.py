@@ -20,7 +20,7 @@ PACKAGE = Path(aiotest_kit.__file__).parent
 
 # From values to doors. A module imports from rows above its own, or from its own row.
 LAYOUT = """
-    _errors _aiohttp _waiting _pipe _location _registration _tls _listen _loop_thread
+    _errors _aiohttp _waiting _outside _pipe _location _registration _tls _listen _loop_thread
     _replies
     _messages
     _expected _gate
