@@ -32,7 +32,7 @@ WORK = ROOT / ".venvs"
 AIOHTTPS = ("3.13.5", "newest")
 
 INTERNET = "reaches a server on the internet"
-PRIVATE = "of the library's private names: "
+PRIVATE = "is about what is private to the library: "
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,21 @@ SUITES = {
         "1.0.0",
         ("ddt", "httpx", "pytest-asyncio>=1.3", "requests"),
         {
+            f"{AIOINTERCEPT}test_passthrough_host_is_allowed[localhost-localhost.]": "resolves 'localhost.'",
+            f"{AIOINTERCEPT}test_passthrough_invalid_url_fallback": f"{PRIVATE}_passthrough_hosts",
+            f"{AIOINTERCEPT}test_https_request_recorded_under_https_scheme": f"{PRIVATE}the header it sends",
+            f"{AIOINTERCEPT}test_clear_resets_https_hosts": f"{PRIVATE}_https_hosts, and the header",
+            f"{AIOINTERCEPT}test_add_https_url_populates_https_hosts": f"{PRIVATE}_https_hosts",
+            f"{AIOINTERCEPT}test_shared_resolve_host_no_active_instances_uses_real_resolution": (
+                f"{PRIVATE}_patch_lock, _active_instances"
+            ),
+            f"{AIOINTERCEPT}test_pending_tasks_cancelled_on_shutdown": f"{PRIVATE}_server_loop",
+            f"{AIOINTERCEPT}test_server_thread_startup_failure_propagates": (
+                f"{PRIVATE}that its server is aiohttp's TestServer"
+            ),
+            f"{AIOINTERCEPT}test_aenter_failure_after_server_start_cleans_up": (
+                f"{PRIVATE}_install_patches, _patch_refcount"
+            ),
             f"{AIOINTERCEPT}test_passthrough_https_explicit": INTERNET,
             f"{AIOINTERCEPT}test_passthrough_unmatched_https_no_patterns": INTERNET,
             f"{AIOINTERCEPT}test_passthrough_unmatched_https_with_patterns": INTERNET,

@@ -1,6 +1,8 @@
 """`python -m aiotest_kit migrate`: files found, shown, written; what is left; the exit status."""
 
+import runpy
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -195,8 +197,12 @@ def test_help(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     assert "migrate" in capsys.readouterr().out
 
 
-def test_command_line_is_the_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Without arguments those of the command line are taken."""
+def test_command_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Run as a program, the arguments are those of the command line, and the status is the program's."""
     monkeypatch.setattr(sys, "argv", ["aiotest_kit", "migrate", str(tmp_path)])
 
-    assert 0 == main()
+    with pytest.raises(SystemExit) as exit_, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that the module is imported already
+        runpy.run_module("aiotest_kit", run_name="__main__")
+
+    assert 0 == exit_.value.code

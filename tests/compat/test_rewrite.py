@@ -30,8 +30,8 @@ SURE = {
         "from aiotest_kit.compat.aiointercept import core\ncore.CallbackResult()\n",
     ),
     "the module": (
-        "import aiointercept\n\nm = aiointercept.aiointercept()\n",
-        "from aiotest_kit.compat import aiointercept\n\nm = aiointercept.aiointercept()\n",
+        "import aiointercept\n\nm = aiointercept.aiointercept.anything()\n",
+        "from aiotest_kit.compat import aiointercept\n\nm = aiointercept.aiointercept.anything()\n",
     ),
     "the module by another name": (
         "import aresponses as ar\nar.errors.UnusedRouteError\n",
@@ -224,7 +224,9 @@ def test_own_module_of_that_name_is_left_alone() -> None:
 @pytest.mark.parametrize(
     ("source", "used", "provided"),
     [
-        pytest.param("async def test_a(aresponses): ...", {"aresponses": 1}, set[str](), id="a test"),
+        pytest.param(
+            "async def test_a(request, aresponses): ...", {"aresponses": 1}, set[str](), id="a test"
+        ),
         pytest.param("\ndef helper(aresponses): ...", {}, set[str](), id="a helper"),
         pytest.param(
             "@pytest.fixture\ndef client(*, aiointercept_mock): ...",

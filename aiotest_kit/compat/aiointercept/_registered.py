@@ -1,18 +1,19 @@
-"""What is registered: the routes of the kit that stand for it, and how often each was used."""
+"""What is registered: the routes of the kit that stand for it, how often each was used, what was meant."""
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from yarl import URL
 
     from ... import Request, Route, Router
 
-__all__ = ["MockResponse", "Registered"]
+__all__ = ["MockResponse", "Registered", "diagnosis"]
 
 
 class MockResponse:
@@ -50,3 +51,26 @@ class Registered:
         self.capacity += times or 0
         self.forever = times is None
         return response
+
+
+def diagnosis(
+    asked: tuple[str, str],
+    handlers: Iterable[tuple[str, str]],
+    patterns: Iterable[tuple[re.Pattern[str], str]],
+) -> str:
+    """Why nothing answers a URL and method, and what comes nearest of all that is registered."""
+    call = f"{asked[1]} {asked[0]}"
+    known = sorted(f"{method} {url}" for url, method in handlers)
+    if call in known:
+        return (
+            f"aiointercept: no handler for {call} — all registered handlers for this method+url "
+            "have already been consumed (finite repeat exhausted)"
+        )
+    nearest = difflib.get_close_matches(call, known, n=1, cutoff=0)
+    if nearest:
+        lines = "\n".join(line.rstrip() for line in difflib.ndiff([call], nearest))
+        return f"aiointercept: no matching handler — closest registered (diff):\n{lines}"
+    texts = sorted({pattern.pattern for pattern, _ in patterns})
+    if texts:
+        return f"aiointercept: no handler for {call} — no exact handlers; registered patterns: {texts}"
+    return f"aiointercept: no handler for {call} — no handlers registered."

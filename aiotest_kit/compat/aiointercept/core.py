@@ -7,21 +7,21 @@ one registered first that is not used up, and one for a URL before one for a pat
 from __future__ import annotations
 
 import asyncio
-import difflib
 import inspect
 import logging
 import re
 import warnings
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from functools import wraps
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from aiohttp import hdrs
 from yarl import URL
 
-from ... import Reply, Router, mock
+from ... import Reply, Router, Upstream, mock
 from ._assertions import Asserted
-from ._registered import MockResponse, Registered
+from ._registered import MockResponse, Registered, diagnosis
 from ._replies import JSON, Body, CallbackResult, collected, once, options_of, reply_of
 from ._requests import AiointerceptRequest, AiointerceptRequestKwargs, address_of, canonical_url
 from .compat import merge_params, normalize_host, normalize_url
@@ -83,6 +83,7 @@ class aiointercept(Asserted):  # the library's own spelling
         self._let_out = frozenset(normalize_host(URL(url).raw_host or url) for url in passthrough or ())
         self._router = Router()
         self._mock: Mock | None = None
+        self._upstream: Upstream | None = None
         self._started = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._guarded: set[str] = set()
@@ -115,6 +116,8 @@ class aiointercept(Asserted):  # the library's own spelling
             )
             self._mock = mock(self._router, unmatched=unmatched)
             self._mock.open()
+        else:
+            self._serve()
         self._started = True
 
     async def stop(self) -> None:
@@ -126,7 +129,9 @@ class aiointercept(Asserted):  # the library's own spelling
         self._catch_up()
         if self._mock is not None:
             self._mock.close()
-        self._mock = None
+        if self._upstream is not None:
+            self._upstream.stop_thread()
+        self._mock = self._upstream = None
         self._started = False
         self.handlers.clear()
         self.patterns_handler.clear()
@@ -144,6 +149,35 @@ class aiointercept(Asserted):  # the library's own spelling
                 return await function(*args, self, **kwargs)
 
         return with_mock
+
+    # The server, for clients of any kind. Where sessions are answered in memory it is made when asked for.
+
+    @property
+    def server(self) -> Upstream | None:
+        """The server, None before the start and after the end."""
+        return self._serve() if self._started else None
+
+    @property
+    def server_url(self) -> str:
+        """The origin of the server, such as `http://127.0.0.1:54321`."""
+        return f"http://{self.server_host}:{self.server_port}"
+
+    @property
+    def server_host(self) -> str:
+        """The address of the server."""
+        return self._serve().url.host or ""
+
+    @property
+    def server_port(self) -> int:
+        """The port of the server."""
+        return self._serve().port
+
+    def _serve(self) -> Upstream:
+        """The server, started if it was not."""
+        if self._upstream is None:
+            self._upstream = Upstream(router=self._router, thread=True)
+            self._upstream.__enter__()
+        return self._upstream
 
     # Registering.
 
@@ -266,15 +300,18 @@ class aiointercept(Asserted):  # the library's own spelling
 
     def _guard(self, url: URL) -> None:
         """Answer what a host is asked and nothing is registered for; once for each host."""
-        host = url.raw_host or ""
-        place = str(url.origin()) if self.passthrough_unmatched else host
-        if self._mock_external_urls and place not in self._guarded:
-            self._guarded.add(place)
+        if not self._mock_external_urls:
+            return
+        host = normalize_host(url.raw_host or "")
+        # Other ports of this machine are other services, of an app under test for instance.
+        exactly = self.passthrough_unmatched or is_address(host)
+        origin = str(url.origin()) if exactly else f"*://{host}:*"
+        if origin not in self._guarded:
+            self._guarded.add(origin)
             if self.passthrough_unmatched:
-                self._router.any(under(place)).optional().forward(place)
+                self._router.any(under(origin)).optional().forward(origin)
             else:
-                for name in (host, f"{host}."):
-                    self._refuse(f"*://[{name}]:*" if ":" in name else f"*://{name}:*")
+                self._refuse(origin)
 
     def _refuse(self, origin: str) -> None:
         """Close the connection of what asks an origin for something that is not registered."""
@@ -297,28 +334,9 @@ class aiointercept(Asserted):  # the library's own spelling
         """Whether nothing is registered for a request any more; the log says what came nearest."""
         left_over = self._chosen(request) is None
         if left_over:
-            logger.warning("%s", self._diagnosis(request.method, str(canonical_url(request))))
+            key = (str(canonical_url(request)), request.method)
+            logger.warning("%s", diagnosis(key, self.handlers, self.patterns_handler))
         return left_over
-
-    def _diagnosis(self, method: str, url: str) -> str:
-        """Why nothing answers a request."""
-        asked = f"{method} {url}"
-        if (url, method) in self.handlers:
-            return (
-                f"aiointercept: no handler for {asked} — all registered handlers for this method+url "
-                "have already been consumed (finite repeat exhausted)"
-            )
-        known = sorted(f"{known} {address}" for address, known in self.handlers)
-        nearest = difflib.get_close_matches(asked, known, n=1, cutoff=0)
-        if nearest:
-            lines = "\n".join(line.rstrip() for line in difflib.ndiff([asked], nearest))
-            return f"aiointercept: no matching handler — closest registered (diff):\n{lines}"
-        patterns = sorted({pattern.pattern for pattern, _ in self.patterns_handler})
-        if patterns:
-            return (
-                f"aiointercept: no handler for {asked} — no exact handlers; registered patterns: {patterns}"
-            )
-        return f"aiointercept: no handler for {asked} — no handlers registered."
 
     def _answering(self, callback: Callback) -> Callable[[Request], Awaitable[Reply]]:
         """A handler that asks a callback; an async one runs on the loop on which it was registered."""
@@ -380,6 +398,14 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is an IP address."""
+    try:
+        return bool(ip_address(host))
+    except ValueError:
+        return False
 
 
 def under(origin: str) -> str:
