@@ -11,7 +11,7 @@ import inspect
 import json
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias, runtime_checkable
 
 from aiohttp import payload, web
 from aiohttp.abc import AbstractStreamWriter
@@ -31,9 +31,12 @@ __all__ = [
     "Raise",
     "Raw",
     "Stream",
+    "Strike",
     "as_answer",
+    "check_piece",
     "redirect",
     "reply_of",
+    "send_piece",
     "sse",
 ]
 
@@ -41,9 +44,13 @@ REDIRECTS = (301, 302, 303, 307, 308)
 
 
 class Exchange(Protocol):
-    """One request on a connection, and what an answer may do about it."""
+    """One request on a connection, and what an answer may do about it.
+
+    `pace` is in bytes of the body per second; None is as fast as the client takes them.
+    """
 
     request: Request
+    pace: float | None
 
     async def send(self, reply: Reply) -> None:
         """Send a whole reply; returns when the transport has taken it."""
@@ -57,8 +64,11 @@ class Exchange(Protocol):
         """
         ...
 
-    def start(self, reply: Reply) -> None:
-        """Send the head of a reply; its body follows by `write`, and ends with `finish`."""
+    def start(self, reply: Reply, length: int | None = None) -> None:
+        """Send the head of a reply; its body follows by `write`, and ends with `finish`.
+
+        `length` is that of the body, where it is known.
+        """
         ...
 
     async def write(self, data: bytes) -> None:
@@ -77,6 +87,26 @@ class Exchange(Protocol):
         """The connection as streams; what was read of the request comes first."""
         ...
 
+    def send_bytes(self, data: bytes) -> None:
+        """Send bytes as they are, whatever has been sent before."""
+        ...
+
+    def head(self, reply: Reply, length: int | None = None) -> bytes:
+        """The bytes of the head that `start` would send."""
+        ...
+
+    async def stall(self) -> NoReturn:
+        """Send nothing more, and leave the connection open, until the client or the mock closes it."""
+        ...
+
+    def close(self) -> NoReturn:
+        """End the connection, and the answer with it, wherever that was."""
+        ...
+
+    def reset(self) -> NoReturn:
+        """End the connection with RST, and the answer with it, wherever that was."""
+        ...
+
 
 @runtime_checkable
 class Answer(Protocol):
@@ -85,6 +115,21 @@ class Answer(Protocol):
     async def play(self, exchange: Exchange) -> None:
         """Answer the request of `exchange`."""
         ...
+
+
+class Strike:
+    """A fault that may stand among the pieces of a stream."""
+
+    def check_as_piece(self) -> None:
+        """Refuse what makes no sense there.
+
+        Raises:
+            UsageError: it says when to happen, which its place does.
+        """
+
+    async def strike(self, exchange: Exchange) -> None:
+        """Go wrong, on an exchange whose reply is on its way."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -151,8 +196,8 @@ class Stream:
 
     `pieces` are an iterable that can be read again, or a generator function, sync or async, which is
     called anew for each request (with the request, if it takes an argument). Bytes and text are sent as
-    one chunk each; a number is a pause in seconds. `head` gives the status and headers; with a
-    `Content-Length` of its own the body is not chunked.
+    one chunk each; a number is a pause in seconds; a fault happens where it stands. `head` gives the status
+    and headers; with a `Content-Length` of its own the body is not chunked.
     """
 
     def __init__(self, pieces: object, head: Reply) -> None:
@@ -166,6 +211,9 @@ class Stream:
             raise UsageError(
                 f"cannot stream {one_line(pieces)}; pass a list of chunks or a generator function"
             )
+        if isinstance(pieces, (list, tuple)):
+            for piece in pieces:
+                check_piece(piece)
         self.pieces = pieces
         self.head = head
         self.takes_request = callable(pieces) and takes_request(pieces)
@@ -215,16 +263,30 @@ def takes_request(function: Callable[..., object]) -> bool:
     return bool(required)
 
 
+def check_piece(piece: object) -> None:
+    """Refuse what is no piece of a stream."""
+    if isinstance(piece, Strike):
+        piece.check_as_piece()
+    elif isinstance(piece, (int, float)) and not isinstance(piece, bool):
+        checked_delay(piece)
+    elif not isinstance(piece, (bytes, bytearray, memoryview, str)):
+        raise UsageError(
+            f"cannot stream {one_line(piece)}; a piece is bytes, text, a pause in seconds or a fault"
+        )
+
+
 async def send_piece(exchange: Exchange, piece: object) -> None:
-    """Send one piece of a stream, or pause for it."""
+    """Send one piece of a stream, or do what stands in its place."""
     if isinstance(piece, (bytes, bytearray, memoryview)):
         await exchange.write(bytes(piece))
-    elif isinstance(piece, str):
+        return
+    check_piece(piece)
+    if isinstance(piece, str):
         await exchange.write(piece.encode())
-    elif isinstance(piece, (int, float)) and not isinstance(piece, bool):
-        await asyncio.sleep(checked_delay(piece))
-    else:
-        raise UsageError(f"cannot stream {one_line(piece)}; a piece is bytes, text or a pause in seconds")
+    elif isinstance(piece, (int, float)):
+        await asyncio.sleep(piece)
+    elif isinstance(piece, Strike):
+        await piece.strike(exchange)
 
 
 @dataclass(frozen=True)

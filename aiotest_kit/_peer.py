@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import aiohttp
 
@@ -18,6 +18,7 @@ from ._answers import Raw, reply_of
 from ._attempts import Attempt
 from ._errors import UnmatchedRequest, UsageError
 from ._messages import Call
+from ._pipe import reset
 from ._replies import Reply, with_body
 from ._routes import HandlerError, Hit, Miss, Route
 from ._wire import (
@@ -49,6 +50,9 @@ __all__ = ["ClientGone", "Finder", "Line", "Peer", "PlayedExchange", "ScriptStre
 PIECE = 64 * 1024
 """Bytes of a long body that are written before the client is waited for."""
 
+DRIPS_PER_SECOND = 10
+"""Pieces in which a body is sent that comes slowly."""
+
 MOST_QUEUED = 32
 """Pipelined requests that are read ahead of the one being answered."""
 
@@ -70,7 +74,7 @@ class Finder(Protocol):
 
 
 class ClientGone(Exception):
-    """The client closed the connection while it was being answered."""
+    """The connection ended while a request was being answered: the client closed it, or a fault did."""
 
 
 class Line(Protocol):
@@ -316,6 +320,7 @@ class Peer(asyncio.Protocol):
         if step.is_plain and route.gate is None:
             self._send_now(call, step)
             return
+        step = step.drawn()
         exchange = self._exchange = PlayedExchange(self, call, route)
         self._ends_with_connection = not isinstance(step.answer, Raw)
         if not self._ends_with_connection:
@@ -441,6 +446,7 @@ class PlayedExchange:
 
     def __init__(self, peer: Line, call: Call[Route], route: Route) -> None:
         self.request = call.request
+        self.pace: float | None = None
         self.streams: tuple[asyncio.StreamReader, ScriptWriter] | None = None
         self.call = call
         self._peer = peer
@@ -474,21 +480,30 @@ class PlayedExchange:
         """Send what an aiohttp response stands for."""
         await self.send(await reply_of(response))
 
-    def start(self, reply: Reply) -> None:
+    def start(self, reply: Reply, length: int | None = None) -> None:
         """Send the head of a reply."""
         self._head = reply
-        self._framing, fields = framing_of(reply, self.request, None)
+        self._framing, fields = framing_of(reply, self.request, length)
         self._peer.transport.write(head(reply, self.request, fields))
+
+    def head(self, reply: Reply, length: int | None = None) -> bytes:
+        """The bytes of the head of a reply."""
+        _, fields = framing_of(reply, self.request, length)
+        return head(reply, self.request, fields)
 
     async def write(self, data: bytes) -> None:
         """Send a piece of the body."""
-        peer = self._peer
-        if data and self._framing is not Framing.NONE:
-            self._body.append(data)
-            for position in range(0, len(data), PIECE):
-                piece = data[position : position + PIECE] if len(data) > PIECE else data
-                peer.transport.write(chunk(piece) if self._framing is Framing.CHUNKED else piece)
-                await peer.drained()
+        if not data or self._framing is Framing.NONE:
+            return
+        pace = self.pace
+        size = PIECE if pace is None else max(1, int(pace / DRIPS_PER_SECOND))
+        for position in range(0, len(data), size):
+            piece = data[position : position + size]
+            if pace is not None:
+                await asyncio.sleep(len(piece) / pace)
+            self._body.append(piece)
+            self._peer.transport.write(chunk(piece) if self._framing is Framing.CHUNKED else piece)
+            await self._peer.drained()
 
     def finish(self) -> None:
         """Send what ends the body."""
@@ -511,6 +526,25 @@ class PlayedExchange:
         """The connection as streams."""
         assert self.streams is not None
         return self.streams
+
+    def send_bytes(self, data: bytes) -> None:
+        """Send bytes as they are."""
+        self._peer.transport.write(data)
+
+    async def stall(self) -> NoReturn:
+        """Wait for the end of the connection, or of the mock."""
+        while True:
+            await self._peer.loop.create_future()
+
+    def close(self) -> NoReturn:
+        """End the connection."""
+        self._peer.transport.close()
+        raise ClientGone
+
+    def reset(self) -> NoReturn:
+        """End the connection with RST."""
+        reset(self._peer.transport)
+        raise ClientGone
 
     def handler_failed(self, exc: BaseException, route: Route) -> None:
         """Keep an error of the user's code for the test, and tell the client as a server would."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from asyncio import constants, transports
 from collections import deque
 from itertools import cycle
@@ -19,13 +20,23 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterable
 
-__all__ = ["MemoryTransport", "connected"]
+__all__ = ["MemoryTransport", "connected", "reset"]
 
 WIRE = 256 * 1024
 """Bytes that are on their way without the sender having to wait, as in a socket's buffers."""
 
 PIECE = 256 * 1024
 """The most that a protocol is given at once, as from a socket."""
+
+
+NO_LINGERING = struct.pack("ii", 1, 0)
+"""The value of SO_LINGER with which closing a socket resets its connection (socket(7))."""
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """End a connection with RST, in memory or on a socket: what was sent arrives before it."""
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGERING)
+    transport.abort()
 
 
 class MemorySocket:
@@ -62,8 +73,13 @@ class MemorySocket:
         """-1: there is no descriptor."""
         return -1
 
+    @property
+    def lingers(self) -> bool:
+        """Whether closing ends the connection in order; else it is reset."""
+        return self._options.get((socket.SOL_SOCKET, socket.SO_LINGER)) != NO_LINGERING
+
     def setsockopt(self, level: int, option: int, value: object) -> None:
-        """Keep an option; none has an effect."""
+        """Keep an option; but for SO_LINGER, none has an effect."""
         self._options[level, option] = value
 
     def getsockopt(self, level: int, option: int) -> object:
@@ -162,8 +178,8 @@ class MemoryTransport(transports._FlowControlMixin, asyncio.Transport):
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """What asyncio's transports tell: `peername`, `sockname`, `socket`, and of TLS what is implied."""
-        if name == "socket":
-            return MemorySocket(self._extra["sockname"], self._extra["peername"])
+        if name == "socket" and "socket" not in self._extra:
+            self._extra["socket"] = MemorySocket(self._extra["sockname"], self._extra["peername"])
         if name in OF_TLS and self._tls is not None:
             return OF_TLS[name](ImpliedTLS(*self._tls))
         return self._extra.get(name, default)
@@ -271,12 +287,6 @@ class MemoryTransport(transports._FlowControlMixin, asyncio.Transport):
         """End now; what still waited for room on the wire is lost."""
         self._force_close(None)
 
-    def reset(self) -> None:
-        """End with RST: after what has arrived, the other end finds its connection reset."""
-        if not self._lost:
-            self.other._be_reset()
-            self._force_close(None)
-
     def _force_close(self, exc: BaseException | None) -> None:
         if self._lost or (self._closing and exc is None and not self.get_write_buffer_size()):
             return
@@ -298,16 +308,18 @@ class MemoryTransport(transports._FlowControlMixin, asyncio.Transport):
         if self._lost:
             return
         self._lost = True
-        unread = bool(self._inbox)
+        own = self._extra.get("socket")
+        # A socket closed with bytes unread sends RST, not FIN.
+        in_order = not self._inbox and (own is None or own.lingers)
         self._inbox.clear()
         self._inbox_size = 0
         try:
             self._protocol.connection_lost(exc)
         finally:
-            # Only now does the other end learn of it. A socket closed with bytes unread sends RST, not FIN.
+            # Only now does the other end learn of it.
             self._gone = True
             other = self.other
-            if unread:
+            if not in_order:
                 other._be_reset()
             elif not self._eof_written:
                 other._fin = True

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 __all__ = [
+    "CODINGS",
     "Reply",
     "ReplyOptions",
     "as_reply",
@@ -31,6 +32,7 @@ __all__ = [
     "checked_text",
     "phrase",
     "with_body",
+    "with_fields",
 ]
 
 
@@ -167,6 +169,15 @@ def with_body(reply: Reply, body: bytes) -> Reply:
     return copy
 
 
+def with_fields(reply: Reply, fields: Mapping[str, str]) -> Reply:
+    """A reply that is another one but for some header fields."""
+    headers = CIMultiDict(reply.headers)
+    headers.update(fields)
+    copy = with_body(reply, reply.body)
+    object.__setattr__(copy, "headers", CIMultiDictProxy(headers))
+    return copy
+
+
 ALL_OPTIONS = ReplyOptions.__optional_keys__
 BODY_OPTIONS = frozenset({"json", "text", "html", "body", "form"})
 
@@ -274,6 +285,9 @@ def cookie_field(name: str, value: object) -> str:
     return jar[name].OutputString()
 
 
+CODINGS = ("gzip", "deflate", "br", "zstd")
+
+
 def compress(coding: object, body: bytes) -> bytes:
     """`body` in a content coding (RFC 9110, 8.4.1)."""
     if coding == "gzip":
@@ -284,7 +298,7 @@ def compress(coding: object, body: bytes) -> bytes:
         return bytes(coding_module("brotli", "brotlicffi", extra="br").compress(body))
     if coding == "zstd":
         return bytes(coding_module("compression.zstd", "backports.zstd", extra="zstd").compress(body))
-    raise UsageError(f"compress={coding!r}: codings are gzip, deflate, br, zstd")
+    raise UsageError(f"compress={coding!r}: codings are {', '.join(CODINGS)}")
 
 
 def zlib_compressed(body: bytes, window: int) -> bytes:

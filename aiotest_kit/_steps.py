@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from ._faults import Flaky
 from ._replies import Reply
 
 if TYPE_CHECKING:
@@ -34,6 +35,12 @@ class Step:
         self.left: int | None = times
         self.is_plain: bool = isinstance(answer, Reply) and not delay and answer.is_plain
         self.rendered: tuple[bytes, bool] | None = None
+
+    def drawn(self) -> Step:
+        """The step that one call meets, in all its attempts, where that is up to chance."""
+        if not isinstance(self.answer, Flaky):
+            return self
+        return Step(self.answer.drawn(), None, self.attempts, self.delay)
 
     async def wait(self, gate: Gate | None) -> None:
         """Wait at the gate of the route, if it has one, and then as the answer says."""

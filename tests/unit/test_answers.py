@@ -3,6 +3,7 @@
 import asyncio
 import functools
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import Any
 
 import aiohttp
 import pytest
@@ -46,9 +47,10 @@ class Recorded:
 
 async def played(answer: object) -> list[object]:
     assert isinstance(answer, Answer)
-    exchange = Recorded()
+    exchange: Any = Recorded()
     await answer.play(exchange)
-    return exchange.events
+    events: list[object] = exchange.events
+    return events
 
 
 # ---- what a first argument stands for ----
@@ -308,7 +310,7 @@ async def test_stream(pieces: object, written: list[bytes]) -> None:
 
 async def test_pauses_of_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     """A number is a pause in seconds, in its place."""
-    exchange = Recorded()
+    exchange: Any = Recorded()
 
     async def sleep(seconds: float) -> None:
         exchange.events.append(seconds)
@@ -319,12 +321,15 @@ async def test_pauses_of_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [b"a", 0.5, b"b", 2.0, "finish"] == exchange.events[1:]
 
 
+PIECE = "a piece is bytes, text, a pause in seconds or a fault"
+
+
 @pytest.mark.parametrize(
     ("piece", "message"),
     [
-        pytest.param(None, "cannot stream None; a piece is bytes, text or a pause in seconds", id="None"),
-        pytest.param(True, "cannot stream True; a piece is bytes, text or a pause in seconds", id="bool"),
-        pytest.param([b"a"], "cannot stream [b'a']; a piece is bytes, text or a pause in seconds", id="list"),
+        pytest.param(None, f"cannot stream None; {PIECE}", id="None"),
+        pytest.param(True, f"cannot stream True; {PIECE}", id="bool"),
+        pytest.param([b"a"], f"cannot stream [b'a']; {PIECE}", id="list"),
         pytest.param(-1, "a delay is in seconds, 0 or more; got -1", id="negative pause"),
     ],
 )
@@ -335,7 +340,7 @@ async def test_bad_piece(piece: object, message: str) -> None:
         yield b"a"
         yield piece
 
-    exchange = Recorded()
+    exchange: Any = Recorded()
     with pytest.raises(UsageError) as caught:
         await Stream(pieces, Reply()).play(exchange)
 
@@ -413,8 +418,10 @@ async def test_raw(error: Exception | None) -> None:
     streams: tuple[object, object] = (object(), Writer())
 
     class Exchange(Recorded):
-        def take_over(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-            return streams  # type: ignore[return-value]
+        def take_over(self) -> Any:
+            return streams
+
+    exchange: Any = Exchange()
 
     async def script(*given: object) -> None:
         events.append(given)
@@ -423,9 +430,9 @@ async def test_raw(error: Exception | None) -> None:
 
     raw = Raw(script)
     if error is None:
-        await raw.play(Exchange())
+        await raw.play(exchange)
     else:
         with pytest.raises(ValueError, match="mine"):
-            await raw.play(Exchange())
+            await raw.play(exchange)
 
     assert [streams, "closed"] == events

@@ -14,7 +14,7 @@ from aiohttp import web
 from aiotest_kit import Client, Origin, Reply, Request, Router, UnmatchedRequest, UsageError
 from aiotest_kit._attempts import Attempts
 from aiotest_kit._peer import Peer
-from aiotest_kit._pipe import connected
+from aiotest_kit._pipe import connected, reset
 
 API = Origin("http", "api.test", 80)
 PATIENCE = 5.0
@@ -102,7 +102,7 @@ async def connection(
     try:
         yield client
     finally:
-        client.transport.reset()
+        reset(client.transport)
         await client.is_closed()
         while router.tasks or peers:
             for task in router.tasks:
@@ -677,15 +677,21 @@ async def test_delay(
     assert client.received.startswith(b"HTTP/1.1 200 OK\r\n")
 
 
-@pytest.mark.parametrize("leave", ["abort", "close", "reset"])
-async def test_client_that_leaves_while_it_is_held(leave: str, router: Router) -> None:
+@pytest.mark.parametrize(
+    "leave",
+    [lambda transport: transport.abort(), lambda transport: transport.close(), reset],
+    ids=["abort", "close", "reset"],
+)
+async def test_client_that_leaves_while_it_is_held(
+    leave: Callable[[asyncio.Transport], None], router: Router
+) -> None:
     """A client that goes away waits at the gate no more, and gets no reply."""
     route = router.get("/a")
     gate = route.hold()
     async with connection(router) as client:
         client.send(GET, GET)
         await gate.waiting()
-        getattr(client.transport, leave)()
+        leave(client.transport)
         await client.is_closed()
         for _ in range(5):
             await asyncio.sleep(0)
@@ -803,7 +809,7 @@ async def test_script_that_fails(written: bytes, router: Router) -> None:
     ("leave", "error"),
     [
         pytest.param(lambda transport: transport.abort(), asyncio.IncompleteReadError, id="closes"),
-        pytest.param(lambda transport: transport.reset(), ConnectionResetError, id="resets"),
+        pytest.param(reset, ConnectionResetError, id="resets"),
     ],
 )
 async def test_script_whose_client_leaves(

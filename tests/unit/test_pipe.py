@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import ssl
-import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from aiotest_kit._pipe import connected
+from aiotest_kit._pipe import connected, reset
 
 PATIENCE = 5.0
 BIG = 16 * 1024 * 1024
@@ -336,16 +335,6 @@ async def is_reset_while_paused(near: Recorder, far: Recorder) -> None:
     await near.lost()
     assert ["made"] == far.events
     far.transport.resume_reading()
-
-
-def reset(transport: Any) -> None:
-    """End with RST: a socket does so when it must not linger."""
-    if hasattr(transport, "reset"):
-        transport.reset()
-    else:
-        sock = transport.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        transport.abort()
 
 
 RESET = "lost ConnectionResetError"
