@@ -11,7 +11,7 @@ import inspect
 import json
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, TypeAlias, runtime_checkable
 
 from aiohttp import payload, web
 from aiohttp.abc import AbstractStreamWriter
@@ -21,11 +21,13 @@ from ._errors import UsageError, one_line
 from ._replies import Reply, as_reply, checked_delay, checked_headers, checked_text, phrase
 
 if TYPE_CHECKING:
+    from ._incoming import Incoming
     from ._messages import Request
     from ._replies import ReplyOptions
 
 __all__ = [
     "Answer",
+    "Early",
     "Exchange",
     "Handler",
     "Raise",
@@ -107,6 +109,24 @@ class Exchange(Protocol):
         """End the connection with RST, and the answer with it, wherever that was."""
         ...
 
+    @property
+    def incoming(self) -> Incoming:
+        """The body of the request, as it comes for an `Early` answer."""
+        ...
+
+    async def hand_over(self, server: Callable[[], asyncio.Protocol], target: str | None = None) -> None:
+        """Have the request answered by a protocol that `server` makes, such as aiohttp's `web.Server`.
+
+        It is given the request as it came, the body as it comes, and sees the connection as its own; a later
+        request for the same server finds the same protocol. `target` replaces the path and query. Returns
+        when the reply is complete; after a change of protocol (101), when the connection has ended.
+        """
+        ...
+
+    def note_failure(self, exc: BaseException) -> None:
+        """Keep an error of the user's code for the test; the client is not told."""
+        ...
+
 
 @runtime_checkable
 class Answer(Protocol):
@@ -130,6 +150,13 @@ class Strike:
     async def strike(self, exchange: Exchange) -> None:
         """Go wrong, on an exchange whose reply is on its way."""
         raise NotImplementedError
+
+
+class Early:
+    """An answer that begins as soon as the head of a request has come, and reads the body itself."""
+
+    outlives_client: ClassVar[bool] = False
+    """Whether it goes on when the client has gone, and notices that by itself."""
 
 
 @dataclass(frozen=True)
@@ -290,8 +317,10 @@ async def send_piece(exchange: Exchange, piece: object) -> None:
 
 
 @dataclass(frozen=True)
-class Raw:
+class Raw(Early):
     """A script that has the connection to itself, as streams, from the first byte of the request."""
+
+    outlives_client = True
 
     script: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

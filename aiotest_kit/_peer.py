@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import aiohttp
 
-from ._answers import Raw, reply_of
+from ._answers import Early, Raw, reply_of
 from ._attempts import Attempt
 from ._errors import UnmatchedRequest, UsageError
+from ._guest import Guest, Through, Turn
+from ._incoming import Incoming
 from ._messages import Call
 from ._pipe import reset
 from ._replies import Reply, with_body
@@ -31,9 +33,11 @@ from ._wire import (
     expects_continue,
     framing_of,
     head,
+    is_chunked,
     last_chunk,
     refusal_of_length,
     render,
+    request_head,
 )
 
 if TYPE_CHECKING:
@@ -52,6 +56,9 @@ PIECE = 64 * 1024
 
 DRIPS_PER_SECOND = 10
 """Pieces in which a body is sent that comes slowly."""
+
+WHEN_CLIENT_GOES = (OSError, EOFError, RuntimeError)
+"""What a server's code is told when its client has gone, which is no fault of its own."""
 
 MOST_QUEUED = 32
 """Pipelined requests that are read ahead of the one being answered."""
@@ -116,10 +123,13 @@ class Peer(asyncio.Protocol):
     _client: Client | None = None
     _attempts: Attempts | None = None
     _token: object = None
-    _head_seen = False
+    _head_of: Request | None = None
+    """The unfinished request that was looked up by its head."""
+    _incoming: Incoming | None = None
+    _guests: dict[object, Guest] | None = None
     _queue: deque[Request] | None = None
     _task: asyncio.Task[None] | None = None
-    _exchange: PlayedExchange | None = None
+    _exchange: PeerExchange | None = None
     _ends_with_connection = True
     _drained: asyncio.Future[None] | None = None
     _lost = False
@@ -179,7 +189,6 @@ class Peer(asyncio.Protocol):
         self._seen.append(data)
         requests = self._reader.feed(data)
         for request in requests:
-            self._head_seen = False
             if self.transport.is_closing():
                 # The answer before was the last one on this connection.
                 break
@@ -196,10 +205,8 @@ class Peer(asyncio.Protocol):
         if self._reader.error is not None:
             self._give_up()
             return
-        unfinished = self._reader.unfinished
-        if unfinished is not None and not self._head_seen and self._task is None:
-            self._head_seen = True
-            self._serve_head(unfinished)
+        if self._reader.unfinished is not None:
+            self._look_ahead(self._reader.unfinished)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End what is being answered; a script learns of it from its reader."""
@@ -208,6 +215,10 @@ class Peer(asyncio.Protocol):
             self._connections.discard(self)
         self._queue = None
         self._reader.close()
+        if self._incoming is not None:
+            self._incoming.lose()
+        for guest in list((self._guests or {}).values()):
+            guest.lose(exc)
         if self._drained is not None and not self._drained.done():
             self._drained.set_exception(ClientGone())
         if self._task is not None and self._ends_with_connection:
@@ -216,12 +227,16 @@ class Peer(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The client takes no more for now."""
         self._drained = self.loop.create_future()
+        for guest in (self._guests or {}).values():
+            guest.pause_writing()
 
     def resume_writing(self) -> None:
         """The client takes more again."""
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
         self._drained = None
+        for guest in (self._guests or {}).values():
+            guest.resume_writing()
 
     async def drained(self) -> None:
         """Return when the client can take more.
@@ -282,6 +297,15 @@ class Peer(asyncio.Protocol):
             else:
                 self.transport.close()
 
+    def _look_ahead(self, unfinished: Request) -> None:
+        """Look up a request of which only the head has come, once it is its turn."""
+        if self._reader.is_diverted:
+            # It is being answered, and what was seen of it is not needed again.
+            self._seen = []
+        elif unfinished is not self._head_of and self._task is None and not self.transport.is_closing():
+            self._head_of = unfinished
+            self._serve_head(unfinished)
+
     def _serve_head(self, request: Request) -> None:
         """Answer a request whose body is still to come, where its route does so; else ask for the body."""
         try:
@@ -321,10 +345,14 @@ class Peer(asyncio.Protocol):
             self._send_now(call, step)
             return
         step = step.drawn()
-        exchange = self._exchange = PlayedExchange(self, call, route)
-        self._ends_with_connection = not isinstance(step.answer, Raw)
-        if not self._ends_with_connection:
+        exchange = self._exchange = PeerExchange(self, call, route)
+        answer = step.answer
+        self._ends_with_connection = not (isinstance(answer, Early) and answer.outlives_client)
+        if isinstance(answer, Raw):
             exchange.streams = self._open_streams()
+        elif isinstance(answer, Early):
+            # From now on its body is not the reader's to keep.
+            _ = exchange.incoming
         self._task = self.loop.create_task(self._play(exchange, step, route))
         route.track(self._task)
 
@@ -357,7 +385,7 @@ class Peer(asyncio.Protocol):
             self._send(call.reply, miss.request)
         call.elapsed = self.loop.time() - call.started
 
-    async def _play(self, exchange: PlayedExchange, step: Step, route: Route) -> None:
+    async def _play(self, exchange: PeerExchange, step: Step, route: Route) -> None:
         """Give one answer that takes time; then go on with the next request."""
         try:
             await exchange.play(step, route)
@@ -373,12 +401,12 @@ class Peer(asyncio.Protocol):
             exchange.handler_failed(exc, route)
         finally:
             exchange.ended(self._attempts, self._token, step)
-            self._task = self._exchange = None
+            self._task = self._exchange = self._incoming = None
             if self._lost:
                 self._connections.discard(self)
         if self._lost or self.transport.is_closing():
             return
-        if self._reader.upgrade is not None:
+        if self._reader.upgrade is not None and not self._queue:
             self.transport.close()
         elif self._queue:
             self.transport.resume_reading()
@@ -386,6 +414,41 @@ class Peer(asyncio.Protocol):
                 self._serve(self._queue.popleft())
         if self._reader.error is not None:
             self._give_up()
+        elif self._reader.unfinished is not None:
+            self._look_ahead(self._reader.unfinished)
+
+    def divert(self, request: Request) -> Incoming:
+        """The body of a request as it comes, from its first byte."""
+        incoming = self._incoming = Incoming(self.transport.pause_reading, self.transport.resume_reading)
+        if self._reader.unfinished is request:
+            self._reader.divert(incoming)
+        else:
+            incoming.feed(request.body)
+            incoming.feed_eof()
+        return incoming
+
+    @property
+    def upgrades(self) -> bool:
+        """Whether the client asked for another protocol behind its request."""
+        return self._reader.upgrade is not None
+
+    def guest_of(self, server: Callable[[], asyncio.Protocol], origin: Origin) -> Guest:
+        """The protocol that a server has on this connection, made if it has none yet."""
+        if self._guests is None:
+            self._guests = {}
+        guest = self._guests.get(server)
+        if guest is None or guest.is_closing():
+            guest = self._guests[server] = Guest(server(), self.transport, origin)
+            if self._drained is not None:
+                guest.pause_writing()
+        return guest
+
+    def give_away(self, guest: Guest) -> None:
+        """Leave the connection to a guest for good, beginning with what followed the request."""
+        guest.own()
+        self.transport.set_protocol(Through(guest, self))
+        if self._reader.upgrade:
+            guest.receive(self._reader.upgrade)
 
     def _open_streams(self) -> tuple[asyncio.StreamReader, ScriptWriter]:
         """Hand the connection over to streams, which first read what was seen of the request."""
@@ -439,6 +502,9 @@ class ScriptWriter(asyncio.StreamWriter):
             self._tail = self._tail[-3:] + bytes(data)
             self.head_sent = b"\r\n\r\n" in self._tail
         super().write(data)
+
+
+OF_THE_APP = "a stub of an app's route cannot hand its connection to another server; mount() is for a Router"
 
 
 class PlayedExchange:
@@ -546,6 +612,19 @@ class PlayedExchange:
         reset(self._peer.transport)
         raise ClientGone
 
+    @property
+    def incoming(self) -> Incoming:
+        """Refuse: the app reads it."""
+        raise UsageError(OF_THE_APP)
+
+    async def hand_over(self, server: Callable[[], asyncio.Protocol], target: str | None = None) -> None:
+        """Refuse: the connection is the app's."""
+        raise UsageError(OF_THE_APP)
+
+    def note_failure(self, exc: BaseException) -> None:
+        """Keep an error of the user's code for the test."""
+        self._route.failed(HandlerError(exc, self.request, self._route))
+
     def handler_failed(self, exc: BaseException, route: Route) -> None:
         """Keep an error of the user's code for the test, and tell the client as a server would."""
         peer = self._peer
@@ -583,3 +662,73 @@ class PlayedExchange:
         self.call.reply = reply
         if last:
             self._peer.transport.close()
+
+
+class PeerExchange(PlayedExchange):
+    """An exchange on a connection of one's own, which can be lent."""
+
+    def __init__(self, peer: Peer, call: Call[Route], route: Route) -> None:
+        super().__init__(peer, call, route)
+        self._own_peer = peer
+        self._incoming: Incoming | None = None
+
+    @property
+    def incoming(self) -> Incoming:
+        """The body of the request."""
+        if self._incoming is None:
+            self._incoming = self._own_peer.divert(self.request)
+        return self._incoming
+
+    async def hand_over(self, server: Callable[[], asyncio.Protocol], target: str | None = None) -> None:
+        """Have the request answered by a protocol that `server` makes."""
+        request = self.request
+        guest = self._own_peer.guest_of(server, request.origin)
+        turn = Turn(
+            request.method, self._guest_replies, self._guest_failed, self._own_peer.loop.create_future()
+        )
+        guest.begin(turn)
+        try:
+            await self._pass_on(guest, request_head(request, target or request.target))
+            await turn.over
+            if turn.reply.switched:
+                await self.incoming.gone()
+        finally:
+            guest.retire()
+            self.call.reply = turn.reply.whole
+        if not turn.reply.keep_alive:
+            self._own_peer.transport.close()
+
+    async def _pass_on(self, guest: Guest, data: bytes) -> None:
+        """Give a request to a guest: its head, and its body as it comes."""
+        incoming = self.incoming
+        frame = chunk if is_chunked(self.request) else bytes
+        data += frame(incoming.take())
+        while data:
+            guest.receive(data)
+            await guest.ready()
+            data = frame(await incoming.read())
+        if frame is chunk:
+            guest.receive(last_chunk(None))
+        if self._own_peer.upgrades:
+            self._own_peer.give_away(guest)
+
+    def _guest_replies(self, head: Reply) -> None:
+        self._head = self.call.reply = head
+
+    def _guest_failed(self, exc: BaseException) -> None:
+        if not (self.incoming.broken and isinstance(exc, WHEN_CLIENT_GOES)):
+            self.note_failure(exc)
+
+    def ended(self, attempts: Attempts | None, token: object, step: Step) -> None:
+        """Complete the record."""
+        super().ended(attempts, token, step)
+        if self._incoming is not None:
+            self._keep_body(self._incoming)
+
+    def _keep_body(self, incoming: Incoming) -> None:
+        """Put what has come of the body into the record, and want no more of it."""
+        request = self.call.request
+        if incoming.kept and not request.body:
+            self.call.request = request.with_body(incoming.kept)
+            self.call.request.capture(request.match_info)
+        incoming.discard()

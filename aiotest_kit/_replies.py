@@ -31,6 +31,7 @@ __all__ = [
     "checked_headers",
     "checked_text",
     "phrase",
+    "reply_as_sent",
     "with_body",
     "with_fields",
 ]
@@ -176,6 +177,26 @@ def with_fields(reply: Reply, fields: Mapping[str, str]) -> Reply:
     copy = with_body(reply, reply.body)
     object.__setattr__(copy, "headers", CIMultiDictProxy(headers))
     return copy
+
+
+def reply_as_sent(status: int, reason: bytes, fields: Iterable[tuple[bytes, bytes]]) -> Reply:
+    """The reply, without a body, that somebody else sent; nothing of it is checked."""
+    text = [
+        (name.decode("utf-8", "surrogateescape"), value.decode("utf-8", "surrogateescape"))
+        for name, value in fields
+    ]
+    values = {
+        "status": status,
+        "reason": reason.decode("utf-8", "surrogateescape"),
+        "headers": CIMultiDictProxy(CIMultiDict(text)),
+        "body": b"",
+        "delay": 0.0,
+        "trailers": None,
+    }
+    reply = Reply.__new__(Reply)
+    for name, value in values.items():
+        object.__setattr__(reply, name, value)
+    return reply
 
 
 ALL_OPTIONS = ReplyOptions.__optional_keys__

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from ._answers import Raw, Stream, as_answer, redirect, sse
+from ._answers import Early, Raw, Stream, as_answer, redirect, sse
 from ._errors import UsageError, one_line
 from ._explain import Near, explain_miss, nearest
 from ._forward import Forward
@@ -224,7 +224,7 @@ class Route(Asserted["Route"]):
     def answers_early(self) -> bool:
         """Whether the next answer is given before the body of the request has come."""
         step = self._steps[self._position] if self._position < len(self._steps) else NOT_SAID
-        return isinstance(step.answer, Raw)
+        return isinstance(step.answer, Early)
 
     def record(self, call: Call[Route]) -> None:
         """Write a call into the logs."""

@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING
 import httptools
 from yarl import URL
 
+from ._incoming import MOST_KEPT
 from ._messages import DEFAULT_PORTS, Origin, Request
+from ._replies import reply_as_sent, with_body
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from ._incoming import Incoming
     from ._replies import Reply
 
 __all__ = [
@@ -28,15 +31,18 @@ __all__ = [
     "CONTINUE",
     "Framing",
     "Refusal",
+    "ReplyReader",
     "RequestReader",
     "chunk",
     "closes",
     "expects_continue",
     "framing_of",
     "head",
+    "is_chunked",
     "last_chunk",
     "refusal_of_length",
     "render",
+    "request_head",
 ]
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -48,6 +54,7 @@ NO_BODY = frozenset({204, 304})
 MOST_KEPT_FIELDS = 1024
 MOST_KEPT_REQUESTS = 64
 LONGEST_KEPT_REQUEST = 4096
+SWITCHING_PROTOCOLS = 101
 
 # Beyond these a client is broken or hostile; common servers take a quarter of it. They keep what one
 # connection can make us hold within bounds.
@@ -125,6 +132,19 @@ class RequestReader:
         # Bytes that nothing has come of so far: part of a head, or what stands between pieces of a body.
         self._held = 0
         self._feeding = 0
+        self._diverted: Incoming | None = None
+
+    @property
+    def is_diverted(self) -> bool:
+        """Whether the body of the unfinished request goes elsewhere."""
+        return self._diverted is not None
+
+    def divert(self, incoming: Incoming) -> None:
+        """Give the body of the unfinished request to `incoming` as it comes; `feed` does not return it."""
+        self._diverted = incoming
+        for data in self._body:
+            incoming.feed(data)
+        self._body = []
 
     def feed(self, data: bytes) -> list[Request]:
         """The requests that `data` completes, in order; `error` is set where what follows is not HTTP."""
@@ -192,8 +212,11 @@ class RequestReader:
         self._held = self._feeding = 0
 
     def on_body(self, body: bytes) -> None:
-        self._body.append(body)
         self._held = self._feeding = 0
+        if self._diverted is not None:
+            self._diverted.feed(body)
+            return
+        self._body.append(body)
         self._body_length += len(body)
         if self._body_length > LONGEST_BODY:
             self.error = BODY_TOO_LONG
@@ -202,6 +225,9 @@ class RequestReader:
     def on_message_complete(self) -> None:
         request = self.unfinished
         assert request is not None
+        if self._diverted is not None:
+            self._end_diverted(self._diverted)
+            return
         if self._body:
             request = request.with_body(self._body[0] if len(self._body) == 1 else b"".join(self._body))
             self._body = []
@@ -224,6 +250,14 @@ class RequestReader:
                 self.error = HEAD_TOO_LONG
                 raise Refused
 
+    def _end_diverted(self, incoming: Incoming) -> None:
+        self._diverted = None
+        self._headers = []
+        self.unfinished = None
+        self._idle = True
+        self._held = self._body_length = 0
+        incoming.feed_eof()
+
     def _read_target(self, method: str, target: str, origin: Origin) -> tuple[Origin, str]:
         """The origin and path of a target in absolute-, authority- or asterisk-form (RFC 9112, 3.2)."""
         if target == "*":
@@ -234,6 +268,72 @@ class RequestReader:
         if not url.raw_host:
             raise ValueError(f"{target!r} names no host")
         return Origin.of(url), url.raw_path_qs
+
+
+class ReplyReader:
+    """The reply in a stream of bytes that answers one request; interim ones (1xx) are skipped.
+
+    `head` is the reply without its body, None before that has come.
+    """
+
+    def __init__(self, method: str) -> None:
+        self.head: Reply | None = None
+        self.complete = False
+        self.keep_alive = True
+        """Whether the connection can be used again."""
+        self.switched = False
+        """Whether what follows is another protocol."""
+        self._method = method
+        self._body: list[bytes] | None = []
+        self._size = 0
+        self._reason = b""
+        self._fields: list[Field] = []
+        self._parser = httptools.HttpResponseParser(self)
+
+    @property
+    def whole(self) -> Reply | None:
+        """What was sent of the reply; without its body if that is longer than is kept."""
+        return with_body(self.head, b"".join(self._body or ())) if self.head is not None else None
+
+    def feed(self, data: bytes) -> None:
+        """Read on.
+
+        Raises:
+            httptools.HttpParserError: it is no reply.
+        """
+        if self.complete:
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self.switched = self.complete = True
+
+    # What follows is called by httptools, from within `feed`.
+
+    def on_status(self, reason: bytes) -> None:
+        self._reason += reason
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._fields.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if status >= 200 or status == SWITCHING_PROTOCOLS:
+            self.head = reply_as_sent(status, self._reason, self._fields)
+            self.keep_alive = self._parser.should_keep_alive()
+            # A HEAD is answered without the body that the headers speak of; the parser would wait for it.
+            self.complete = self._method == "HEAD"
+        self._reason, self._fields = b"", []
+
+    def on_body(self, body: bytes) -> None:
+        self._size += len(body)
+        if self._size > MOST_KEPT:
+            self._body = None
+        if self._body is not None:
+            self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        self.complete = self.complete or self.head is not None
 
 
 class Framing(enum.Enum):
@@ -276,6 +376,21 @@ def expects_continue(request: Request) -> bool:
     """Whether the client waits for `100 Continue` before it sends the body (RFC 9110, 10.1.1)."""
     return request.version == "1.1" and any(
         name.lower() == b"expect" and value.lower() == b"100-continue" for name, value in request.raw_headers
+    )
+
+
+def request_head(request: Request, target: str) -> bytes:
+    """The head of a request as the client sent it, but for its target, which is in origin-form."""
+    lines = [f"{request.method} {target} HTTP/{request.version}".encode("ascii", "surrogateescape")]
+    lines.extend(name + b": " + value for name, value in request.raw_headers)
+    return b"\r\n".join([*lines, b"", b""])
+
+
+def is_chunked(request: Request) -> bool:
+    """Whether the body of a request comes in chunks (RFC 9112, 7.1)."""
+    return any(
+        name.lower() == b"transfer-encoding" and b"chunked" in value.lower()
+        for name, value in request.raw_headers
     )
 
 

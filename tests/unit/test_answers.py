@@ -12,6 +12,7 @@ from yarl import URL
 
 from aiotest_kit import Origin, Reply, Request, UsageError
 from aiotest_kit._answers import Answer, Raise, Raw, Stream, as_answer, redirect, reply_of, sse
+from aiotest_kit._incoming import Incoming
 
 REQUEST = Request("GET", Origin("http", "api.test", 80), "/users/7?q=x")
 
@@ -42,6 +43,16 @@ class Recorded:
         self.events.append(exc)
 
     def take_over(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        raise NotImplementedError
+
+    @property
+    def incoming(self) -> Incoming:
+        raise NotImplementedError
+
+    async def hand_over(self, server: Callable[[], asyncio.Protocol], target: str | None = None) -> None:
+        raise NotImplementedError
+
+    def note_failure(self, exc: BaseException) -> None:
         raise NotImplementedError
 
 

@@ -20,7 +20,7 @@ PACKAGE = Path(aiotest_kit.__file__).parent
 
 # From values to doors. A module imports from rows above its own, or from its own row.
 LAYOUT = """
-    _errors _aiohttp _waiting _outside _pipe _location _registration _tls _listen _loop_thread
+    _errors _aiohttp _waiting _outside _pipe _location _incoming _registration _tls _listen _loop_thread
     _replies
     _messages
     _expected _gate
@@ -30,7 +30,7 @@ LAYOUT = """
     _verify _steps
     _routes
     _router
-    _wire _attempts _cassette _strict _loops
+    _wire _guest _attempts _cassette _strict _loops
     _peer
     _memory _upstream _clock _aiohttp_web _app_routes _stubs _visits _runs _app
     _intercept _around

@@ -4,16 +4,20 @@ import httptools
 import pytest
 
 from aiotest_kit import Origin, Reply, Request
+from aiotest_kit._incoming import MOST_KEPT, Incoming
 from aiotest_kit._wire import (
     Framing,
+    ReplyReader,
     RequestReader,
     chunk,
     closes,
     expects_continue,
     framing_of,
     head,
+    is_chunked,
     last_chunk,
     render,
+    request_head,
 )
 
 API = Origin("http", "api.test", 80)
@@ -523,3 +527,118 @@ def test_chunks() -> None:
     assert (b"a" * 20 + b"b", True) == (parsed.body, parsed.complete)
     assert b"14\r\n" + b"a" * 20 + b"\r\n1\r\nb\r\n0\r\nX-Sum: 1\r\n\r\n" == data
     assert b"0\r\n\r\n" == last_chunk(None)
+
+
+# ---- requests that are passed on, and the replies of somebody else ----
+
+
+@pytest.mark.parametrize("whole", [GET, POST, CHUNKED, OLD])
+def test_a_request_is_passed_on_as_it_came(whole: bytes) -> None:
+    """The head of a request that is passed on is that which the client sent."""
+    (request,) = RequestReader(API).feed(whole)
+
+    assert whole.startswith(request_head(request, request.target))
+    assert (b"chunked" in whole) is is_chunked(request)
+
+
+def test_a_request_is_passed_on_for_another_target() -> None:
+    """Only the target is another one."""
+    (request,) = RequestReader(API).feed(GET)
+
+    assert GET.replace(b"/a?b=1", b"/x") == request_head(request, "/x")
+
+
+@pytest.mark.parametrize("cut", range(CHUNKED.index(b"\r\n\r\n") + 4, len(CHUNKED)))
+def test_a_diverted_body(cut: int) -> None:
+    """A body that is diverted is not returned, whatever of it had come; the next request is."""
+    reader = RequestReader(API)
+    incoming = Incoming(lambda: None, lambda: None)
+
+    assert [] == reader.feed(CHUNKED[:cut])
+    reader.divert(incoming)
+    assert reader.is_diverted
+    (request,) = reader.feed(CHUNKED[cut:] + GET)
+
+    assert ("/a?b=1", b"") == (request.target, request.body)
+    assert (b"hello", True) == (incoming.take(), incoming.ended)
+    assert not reader.is_diverted
+
+
+REPLY = b"HTTP/1.1 200 Fine\r\nX-A: 1\r\nContent-Length: 2\r\n\r\nok"
+
+
+@pytest.mark.parametrize("step", [1, 7, 1000])
+def test_a_reply_is_read(step: int) -> None:
+    """Head, body and end of a reply are known however it is cut; interim ones are skipped, and the rest."""
+    reader = ReplyReader("GET")
+    data = b"HTTP/1.1 100 Continue\r\n\r\n" + REPLY
+    for position in range(0, len(data), step):
+        assert not reader.complete
+        reader.feed(data[position : position + step])
+    reader.feed(b"HTTP/1.1 nonsense")
+
+    assert reader.whole is not None
+    assert (200, "Fine", {"X-A": "1", "Content-Length": "2"}, b"ok", True, True, False) == (
+        reader.whole.status,
+        reader.whole.reason,
+        dict(reader.whole.headers),
+        reader.whole.body,
+        reader.complete,
+        reader.keep_alive,
+        reader.switched,
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "data", "complete", "keep_alive", "switched"),
+    [
+        pytest.param("HEAD", REPLY[:-2], True, True, False, id="HEAD has no body"),
+        pytest.param("GET", b"HTTP/1.1 204 No\r\n\r\n", True, True, False, id="no content"),
+        pytest.param("GET", b"HTTP/1.1 200 OK\r\n\r\nabc", False, False, False, id="to the end"),
+        pytest.param(
+            "GET",
+            b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+            True,
+            False,
+            False,
+            id="closes",
+        ),
+        pytest.param(
+            "GET",
+            b"HTTP/1.1 101 Up\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nabc",
+            True,
+            True,
+            True,
+            id="switches",
+        ),
+    ],
+)
+def test_the_end_of_a_reply(
+    method: str, data: bytes, complete: bool, keep_alive: bool, switched: bool
+) -> None:
+    """Where a reply ends, and what comes after it."""
+    reader = ReplyReader(method)
+    reader.feed(data)
+
+    assert (complete, switched) == (reader.complete, reader.switched)
+    assert switched or keep_alive is reader.keep_alive
+
+
+def test_a_long_body_is_not_kept() -> None:
+    """The body of a reply is kept up to a limit, and then not at all."""
+    reader = ReplyReader("GET")
+    assert reader.whole is None
+    reader.feed(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (MOST_KEPT + 2))
+    reader.feed(b"x" * MOST_KEPT)
+    assert MOST_KEPT == len(body_of(reader))
+    reader.feed(b"x")
+    assert b"" == body_of(reader)
+    reader.feed(b"x")
+
+    assert b"" == body_of(reader)
+    assert reader.complete
+
+
+def body_of(reader: ReplyReader) -> bytes:
+    assert reader.whole is not None
+    return reader.whole.body

@@ -1,0 +1,106 @@
+"""The body of a request while it comes in. Knows asyncio only."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["MOST_KEPT", "Incoming"]
+
+AHEAD = 64 * 1024
+"""Bytes that may wait to be read before the sender has to."""
+
+MOST_KEPT = 1024 * 1024
+"""Bytes of a body that are kept for the record."""
+
+
+class Incoming:
+    """A body, read piece by piece by one reader; who sends it waits while the reader is behind.
+
+    `pause` and `resume` stop and restart what feeds it.
+    """
+
+    def __init__(self, pause: Callable[[], None], resume: Callable[[], None]) -> None:
+        self._pause = pause
+        self._resume = resume
+        self._pieces: list[bytes] = []
+        self._waiting = 0
+        self._kept: list[bytes] | None = []
+        self._size = 0
+        self._paused = False
+        self._discarding = False
+        self._changed = asyncio.Event()
+        self.ended = False
+        """Whether all of it has come."""
+        self.broken = False
+        """Whether the client has gone."""
+
+    @property
+    def kept(self) -> bytes:
+        """The whole body; empty while it is not complete, or if it is longer than is kept."""
+        return b"".join(self._kept) if self._kept and self.ended else b""
+
+    def take(self) -> bytes:
+        """What has come and was not read yet, which may be nothing."""
+        data = b"".join(self._pieces)
+        self._pieces.clear()
+        self._waiting = 0
+        if self._paused:
+            self._paused = False
+            self._resume()
+        return data
+
+    async def read(self) -> bytes:
+        """What comes next; nothing at the end.
+
+        Raises:
+            ConnectionResetError: the client has gone before the end.
+        """
+        while not self._pieces and not self.ended:
+            if self.broken:
+                raise ConnectionResetError("the client closed the connection")
+            await self._change()
+        return self.take()
+
+    async def gone(self) -> None:
+        """Return when the client has gone."""
+        while not self.broken:
+            await self._change()
+
+    def feed(self, data: bytes) -> None:
+        """Take a piece in."""
+        self._size += len(data)
+        if self._size > MOST_KEPT:
+            self._kept = None
+        if self._kept is not None:
+            self._kept.append(data)
+        if self._discarding:
+            return
+        self._pieces.append(data)
+        self._waiting += len(data)
+        if self._waiting > AHEAD and not self._paused and not self.ended:
+            self._paused = True
+            self._pause()
+        self._changed.set()
+
+    def feed_eof(self) -> None:
+        """Take note that it is complete."""
+        self.ended = True
+        self._changed.set()
+
+    def lose(self) -> None:
+        """Take note that the client has gone."""
+        self.broken = True
+        self._changed.set()
+
+    def discard(self) -> None:
+        """Want nothing of the rest."""
+        self._discarding = True
+        self.take()
+
+    async def _change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
