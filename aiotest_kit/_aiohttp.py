@@ -358,23 +358,28 @@ def view_of(connector: aiohttp.BaseConnector, door: Door) -> View:
         return cast("View", view)
     kind = UnixView if isinstance(connector, aiohttp.UnixConnector) else TCPView
     view = kind.__new__(kind)
-    view._stood_for = weakref.ref(connector)
+    vars(view)["_stood_for"] = weakref.ref(connector)
     if not isinstance(connector, (aiohttp.TCPConnector, aiohttp.UnixConnector)):
         # A connector of somebody's own: what it shares with TCPConnector is taken from it below.
         MemoryTCPConnector.__init__(view, door)
     vars(view).update(vars(connector))
-    view._door = door
-    # A defaultdict of deques since 3.11, a dict before.
-    view._conns = defaultdict(deque) if isinstance(view._conns, defaultdict) else {}
-    view._cleanup_handle = None
-    view._cleanup_closed_handle = None
-    view._cleanup_closed_transports = []
+    # Not one by one: while a mock is open, Python looks each name up in all the classes of a connector.
+    vars(view).update(
+        _door=door,
+        # A defaultdict of deques since 3.11, a dict before.
+        _conns=defaultdict(deque) if isinstance(view._conns, defaultdict) else {},
+        _cleanup_handle=None,
+        _cleanup_closed_handle=None,
+        _cleanup_closed_transports=[],
+    )
     if isinstance(view, TCPView):
-        view._resolver = NO_RESOLVER
-        view._resolver_owner = False
-        view._cached_hosts = type(view._cached_hosts)(ttl=view._cached_hosts._ttl)
-        view._throttle_dns_futures = {}
-        view._resolve_host_tasks = set()
+        vars(view).update(
+            _resolver=NO_RESOLVER,
+            _resolver_owner=False,
+            _cached_hosts=type(view._cached_hosts)(ttl=view._cached_hosts._ttl),
+            _throttle_dns_futures={},
+            _resolve_host_tasks=set(),
+        )
     vars(connector)[VIEW] = view
     door.views.append(weakref.ref(view))
     return cast("View", view)
@@ -393,10 +398,10 @@ def close_view(view: View) -> None:
 def close_pool(view: View) -> None:
     """Close the connections that a view has pooled."""
     for name in ("_cleanup_handle", "_cleanup_closed_handle"):
-        handle = getattr(view, name)
+        handle = vars(view)[name]
         if handle is not None:
             handle.cancel()
-            setattr(view, name, None)
+            vars(view)[name] = None
     for pooled in view._conns.values():
         for protocol, _ in pooled:
             protocol.close()

@@ -18,7 +18,7 @@ from aiohttp.abc import AbstractStreamWriter
 from multidict import CIMultiDict
 
 from ._errors import UsageError, one_line
-from ._replies import Reply, as_reply, checked_delay, checked_headers, checked_text, phrase
+from ._replies import Reply, as_reply, checked_delay, checked_headers, checked_text, phrase, reply_of_status
 
 if TYPE_CHECKING:
     from ._incoming import Incoming
@@ -382,7 +382,7 @@ def as_answer(value: object, options: ReplyOptions) -> Reply | Answer:
     or a handler. Only a status goes with `options`.
     """
     if isinstance(value, int) and not isinstance(value, bool):
-        return Reply(value, **options)
+        return reply_of_status(value, options)
     if options:
         raise UsageError(f"{', '.join(sorted(options))}: not with {one_line(value)}; they go with a status")
     if isinstance(value, (dict, list, str, bytes)):

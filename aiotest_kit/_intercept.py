@@ -176,7 +176,7 @@ def open_mock(mock: Mock) -> None:
             replaced = replace_connect(connect)
         mock.is_open = True
         opened = (mock, *opened)
-    here.set((mock, *(other for other in here.get() if other.is_open)))
+    here.set((mock, *still_open(here.get())))
 
 
 def close_mock(mock: Mock) -> None:
@@ -184,19 +184,24 @@ def close_mock(mock: Mock) -> None:
     global opened, door, replaced
     with lock:
         mock.is_open = False
-        opened = tuple(other for other in opened if other is not mock)
+        opened = still_open(opened)
         if not opened and door is not None and replaced is not None:
             replace_connect(replaced)
             door.close()
             door = replaced = None
-    here.set(tuple(other for other in here.get() if other.is_open))
+    here.set(still_open(here.get()))
     cancel_tasks(mock.router.tasks)
+
+
+def still_open(mocks: tuple[Mock, ...]) -> tuple[Mock, ...]:
+    """Those of some mocks that are open."""
+    return tuple([mock for mock in mocks if mock.is_open])
 
 
 def open_mocks() -> tuple[Mock, ...]:
     """The open mocks, those of this context first, each time the newest first."""
-    mine = tuple(mock for mock in here.get() if mock.is_open)
-    return mine + tuple(mock for mock in opened if mock not in mine)
+    mine = still_open(here.get())
+    return mine if mine == opened else mine + tuple([mock for mock in opened if mock not in mine])
 
 
 async def connect(

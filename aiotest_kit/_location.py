@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
-import inspect
 import os
+import sys
 from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
-__all__ = ["caller_location"]
+if TYPE_CHECKING:
+    from types import FrameType
+
+__all__ = ["Place", "caller_place"]
 
 PACKAGE = os.path.dirname(__file__) + os.sep
 
 
-def caller_location() -> str:
-    """`file:line` of the code outside this package that is being run, relative to the working directory."""
-    frame = inspect.currentframe()
+class Place(NamedTuple):
+    """A line of a file. As text `file:line`, relative to the working directory; `?` if it is not known."""
+
+    path: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{shown_path(self.path)}:{self.line}" if self.path else "?"
+
+
+NOWHERE = Place("", 0)
+
+
+def caller_place(skipped: int = 0) -> Place:
+    """The place in the code outside this package that is being run.
+
+    `skipped` is a number of callers that are known to be of this package.
+    """
+    # Python makes the object of a frame when it is asked for: those that need not be looked at are not.
+    frame: FrameType | None = sys._getframe(1 + skipped)
     while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
         frame = frame.f_back
-    return f"{shown_path(frame.f_code.co_filename)}:{frame.f_lineno}" if frame is not None else "?"
+    return NOWHERE if frame is None else Place(frame.f_code.co_filename, frame.f_lineno)
 
 
 @lru_cache(maxsize=256)

@@ -161,11 +161,7 @@ async def end_tasks(tasks: Iterable[asyncio.Task[None]]) -> None:
 
 def on_loop(loop: asyncio.AbstractEventLoop, function: Callable[[], object]) -> None:
     """Call a function in the thread that runs `loop`: at once if that is this one, or if none does."""
-    try:
-        running: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
-    except RuntimeError:
-        running = None
-    if loop.is_running() and loop is not running:
-        loop.call_soon_threadsafe(function)
-    else:
+    if asyncio._get_running_loop() is loop or not loop.is_running():
         function()
+    else:
+        loop.call_soon_threadsafe(function)

@@ -217,7 +217,8 @@ class RequestPattern:
 
     `parts` are the patterns of its parts, cheapest first: the method, the URL, then whatever was given.
     `methods` are upper case, none for any; `query_pairs` are parameters that each request that matches has.
-    `option_names` are the options that were given.
+    `option_names` are the options that were given. `needs_body` says that the head of a request does not
+    tell whether it matches: a body is asked for, or `where`, which may look at it.
 
     Raises:
         UsageError: what can never match, and options that are unknown or exclude each other.
@@ -229,6 +230,7 @@ class RequestPattern:
         "_method",
         "_options",
         "methods",
+        "needs_body",
         "option_names",
         "parts",
         "query_pairs",
@@ -254,6 +256,7 @@ class RequestPattern:
         queries = query_patterns(url_query, given.get("query"))
         head = (self._method, self.url, *queries, *made(HEAD_MAKERS, given))
         where = (where_pattern(given["where"], self.url),) if "where" in given else ()
+        self.needs_body: bool = bool(bodies) or "where" in given
         self.parts: tuple[Pattern, ...] = (*head, *made(BODY_MAKERS, given), *where)
         self.methods: tuple[str, ...] = self._method.names
         self.query_pairs: tuple[tuple[str, str], ...] = tuple(

@@ -361,10 +361,7 @@ class Peer(asyncio.Protocol):
         reply = step.answer
         assert isinstance(reply, Reply)
         if request.version == "1.1" and request.keep_alive and request.method != "HEAD":
-            rendered = step.rendered
-            if rendered is None:
-                rendered = step.rendered = render(reply, request), closes(reply, request)
-            data, last = rendered
+            data, last = reply.sent_as or reply.remember(render(reply, request), closes(reply, request))
         else:
             data, last = render(reply, request), closes(reply, request)
         self.transport.write(data)

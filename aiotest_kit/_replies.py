@@ -9,6 +9,7 @@ import json as jsonlib
 import math
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from http import HTTPStatus
 from http.cookies import CookieError, Morsel, SimpleCookie
 from importlib import import_module
@@ -32,10 +33,15 @@ __all__ = [
     "checked_text",
     "phrase",
     "reply_as_sent",
+    "reply_of_status",
     "with_body",
     "with_fields",
 ]
 
+
+JSON = "application/json"
+LONGEST_SHARED = 4096
+"""Bytes of a JSON body up to which equal replies are one."""
 
 AT_ONCE = 256 * 1024
 """Bytes of a body up to which a reply is written at once; a longer one goes out as the client takes it."""
@@ -73,7 +79,7 @@ class Reply:
         UsageError: a keyword is unknown, two contradict each other, or a value cannot be sent.
     """
 
-    __slots__ = ("body", "delay", "headers", "reason", "status", "trailers")
+    __slots__ = ("body", "delay", "headers", "reason", "sent_as", "status", "trailers")
 
     status: int
     reason: str
@@ -81,6 +87,8 @@ class Reply:
     body: bytes
     delay: float
     trailers: CIMultiDictProxy[str] | None
+    sent_as: tuple[bytes, bool] | None
+    """Its bytes for a plain request, and whether the connection ends with them, once it was sent."""
 
     def __init__(self, status: int = 200, **options: Unpack[ReplyOptions]) -> None:
         check_reply_options(options)
@@ -107,6 +115,7 @@ class Reply:
         fix("delay", checked_delay(options["delay"]) if "delay" in options else 0.0)
         trailers = options.get("trailers")
         fix("trailers", CIMultiDictProxy(checked_headers(trailers)) if trailers else None)
+        fix("sent_as", None)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a Reply is read-only; make another one instead of setting {name!r}")
@@ -118,7 +127,7 @@ class Reply:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Reply):
             return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
+        return all(getattr(self, name) == getattr(other, name) for name in STATED)
 
     def __hash__(self) -> int:
         return hash((self.status, self.reason, self.body))
@@ -127,6 +136,11 @@ class Reply:
     def is_plain(self) -> bool:
         """Whether it is sent at once, in one piece."""
         return not self.delay and len(self.body) <= AT_ONCE
+
+    def remember(self, data: bytes, last: bool) -> tuple[bytes, bool]:
+        """Note what it was sent as; returns that."""
+        super().__setattr__("sent_as", (data, last))
+        return data, last
 
     def text(self) -> str:
         """The body as UTF-8 text."""
@@ -139,6 +153,29 @@ class Reply:
             ValueError: it is not JSON.
         """
         return jsonlib.loads(self.body)
+
+
+to_json = jsonlib.JSONEncoder().encode
+
+STATED = tuple(name for name in Reply.__slots__ if name != "sent_as")
+
+
+def reply_of_status(status: int, options: ReplyOptions) -> Reply:
+    """`Reply(status, **options)`; for a small JSON body alone, one and the same whenever it is asked for.
+
+    Replies are values, and a suite makes the same ones for each of its tests.
+    """
+    if len(options) == 1 and "json" in options:
+        body = encode_json(options["json"])
+        if len(body) <= LONGEST_SHARED:
+            return json_reply(int(status), body)
+    return Reply(status, **options)
+
+
+@lru_cache(maxsize=256)
+def json_reply(status: int, body: bytes) -> Reply:
+    """A reply with a body that is JSON."""
+    return Reply(status, body=body, content_type=JSON)
 
 
 def as_reply(value: Reply | dict[str, Any] | list[Any] | str | bytes | int) -> Reply:
@@ -165,8 +202,9 @@ def phrase(status: int) -> str:
 def with_body(reply: Reply, body: bytes) -> Reply:
     """A reply that is another one but for its body."""
     copy = Reply.__new__(Reply)
-    for name in Reply.__slots__:
+    for name in STATED:
         object.__setattr__(copy, name, body if name == "body" else getattr(reply, name))
+    object.__setattr__(copy, "sent_as", None)
     return copy
 
 
@@ -192,6 +230,7 @@ def reply_as_sent(status: int, reason: bytes, fields: Iterable[tuple[bytes, byte
         "body": b"",
         "delay": 0.0,
         "trailers": None,
+        "sent_as": None,
     }
     reply = Reply.__new__(Reply)
     for name, value in values.items():
@@ -214,10 +253,7 @@ def check_reply_options(options: Mapping[str, object]) -> None:
 def encode_body(options: Mapping[str, Any]) -> tuple[bytes, str | None]:
     """The bytes of a body and the content type that goes with it."""
     if "json" in options:
-        try:
-            return jsonlib.dumps(options["json"]).encode(), "application/json"
-        except (TypeError, ValueError) as exc:
-            raise UsageError(f"json= cannot be encoded: {exc}") from exc
+        return encode_json(options["json"]), JSON
     if "text" in options:
         return checked_str("text", options["text"]).encode(), "text/plain; charset=utf-8"
     if "html" in options:
@@ -230,6 +266,14 @@ def encode_body(options: Mapping[str, Any]) -> tuple[bytes, str | None]:
     if isinstance(body, (bytes, bytearray, memoryview)):
         return bytes(body), None
     raise UsageError(f"body= is bytes or text; got {one_line(body)} (json= encodes objects)")
+
+
+def encode_json(value: object) -> bytes:
+    """A value as JSON."""
+    try:
+        return to_json(value).encode()
+    except (TypeError, ValueError) as exc:
+        raise UsageError(f"json= cannot be encoded: {exc}") from exc
 
 
 def encode_form(form: Any) -> bytes:

@@ -202,7 +202,10 @@ class Router(Asserted[Route]):
     @property
     def handler_errors(self) -> tuple[HandlerError, ...]:
         """What escaped from handlers, generators and scripts, in order."""
-        return tuple(error for table in self._table.reached() for error in table.handler_errors)
+        table = self._table
+        if not table.mounts:
+            return tuple(table.handler_errors)
+        return tuple(error for each in table.reached() for error in each.handler_errors)
 
     @property
     def never_called(self) -> tuple[Route, ...]:

@@ -17,7 +17,7 @@ from ._explain import Near, explain_miss, nearest
 from ._forward import Forward
 from ._gate import Gate
 from ._index import Index
-from ._location import caller_location
+from ._location import caller_place
 from ._replies import Reply, checked_delay
 from ._steps import NOT_SAID, Step
 from ._urls import UrlRegex
@@ -38,9 +38,6 @@ if TYPE_CHECKING:
 
 __all__ = ["HandlerError", "Hit", "Miss", "Route", "Table"]
 
-BODY_OPTIONS = frozenset({"json", "form", "multipart", "body", "where"})
-"""What cannot be asked of a request before its body is there; `where` may look at it."""
-
 
 class Route(Asserted["Route"]):
     """One stubbed route: which requests it answers, with what, and the calls it had.
@@ -50,21 +47,22 @@ class Route(Asserted["Route"]):
     route whose sequence is used up is spent, and older routes take its requests.
     """
 
+    # What every route begins with; a test makes several.
+    replied: int = 0
+    is_optional: bool = False
+    gate: Gate | None = None
+    _position = 0
+
     def __init__(
         self, table: Table, pattern: RequestPattern, name: str | None, logs: tuple[Calls[Route], ...]
     ) -> None:
         self.pattern = pattern
         self.name = name
-        self.location: str = caller_location()
+        self.place = caller_place(skipped=2)
         self.calls: Calls[Route] = Calls()
-        self.replied: int = 0
-        self.is_optional: bool = False
         self.logs: tuple[Calls[Route], ...] = (self.calls, *logs)
         self._table = table
         self._steps: list[Step] = []
-        self._position = 0
-        self.gate: Gate | None = None
-        self.needs_body: bool = not BODY_OPTIONS.isdisjoint(pattern.option_names)
 
     def __repr__(self) -> str:
         name = f" {self.name!r}" if self.name else ""
@@ -166,6 +164,11 @@ class Route(Asserted["Route"]):
         return self.gate
 
     # What it is.
+
+    @property
+    def location(self) -> str:
+        """Where it was added, `file:line`."""
+        return str(self.place)
 
     def optional(self) -> Route:
         """Let it be: a test in which it is never called passes."""
@@ -385,7 +388,7 @@ class Table:
         None where the body has to be awaited: to tell the routes apart, or because the answer does so.
         """
         for route, is_sure, captures in self.candidates(request):
-            if route.needs_body:
+            if route.pattern.needs_body:
                 if route.pattern.matches_head(request):
                     return None
             elif is_sure or route.pattern.matches(request):

@@ -22,11 +22,10 @@ class Step:
     """One answer in a route's sequence, and how often it is still to be given.
 
     `is_plain` says that the answer can be sent at once, whole. `left` is None for an answer given once if
-    another follows it, else for ever. `rendered` has the bytes of a plain reply, and whether the connection
-    ends with it, once they are known.
+    another follows it, else for ever.
     """
 
-    __slots__ = ("answer", "attempts", "delay", "is_plain", "left", "rendered")
+    __slots__ = ("answer", "attempts", "delay", "is_plain", "left")
 
     def __init__(self, answer: Reply | Answer, times: int | None, attempts: int | None, delay: float) -> None:
         self.answer: Reply | Answer = answer
@@ -34,7 +33,6 @@ class Step:
         self.delay: float = delay
         self.left: int | None = times
         self.is_plain: bool = isinstance(answer, Reply) and not delay and answer.is_plain
-        self.rendered: tuple[bytes, bool] | None = None
 
     def drawn(self) -> Step:
         """The step that one call meets, in all its attempts, where that is up to chance."""

@@ -36,9 +36,10 @@ AnyCall: TypeAlias = Call[Any]
 class Calls(Sequence[Call[R]], Generic[R]):
     """Calls in the order in which they were made. The log of a route or router grows as calls are made."""
 
+    _waiters: Waiters | None = None
+
     def __init__(self, calls: Iterable[Call[R]] = ()) -> None:
         self._calls = list(calls)
-        self._waiters = Waiters()
 
     def __repr__(self) -> str:
         return f"<Calls {self._calls!r}>"
@@ -114,6 +115,8 @@ class Calls(Sequence[Call[R]], Generic[R]):
 
     async def reach(self, n: int, timeout: float) -> bool:
         """Whether there are `n` calls within `timeout` seconds of the running loop's clock."""
+        if self._waiters is None:
+            self._waiters = Waiters()
         return await self._waiters.until(lambda: len(self._calls) >= n, timeout)
 
     def _at(self, index: int) -> Call[R]:

@@ -52,9 +52,13 @@ Field = tuple[bytes, bytes]
 CONTENT_LENGTH = "Content-Length"
 NO_BODY = frozenset({204, 304})
 MOST_KEPT_FIELDS = 1024
-MOST_KEPT_REQUESTS = 64
+MOST_KEPT_REQUESTS = 256
 LONGEST_KEPT_REQUEST = 4096
 SWITCHING_PROTOCOLS = 101
+
+# What came whole and alone, and the request that it is. The same bytes are the same request on every
+# connection to an origin, and a suite sends the same few in each of its tests: those are parsed once.
+kept_requests: dict[tuple[bytes, Origin, bool], Request] = {}
 
 # Beyond these a client is broken or hostile; common servers take a quarter of it. They keep what one
 # connection can make us hold within bounds.
@@ -111,6 +115,7 @@ class RequestReader:
     # Most header fields of a connection are the same in each request. Keeping one object of each makes a
     # recorded call several times smaller.
     _fields: dict[Field, Field]
+    _diverted: Incoming | None = None
 
     def __init__(self, origin: Origin, *, by_host: bool = False) -> None:
         self.origin = origin
@@ -120,10 +125,13 @@ class RequestReader:
         """What followed a request that changes the protocol (CONNECT, Upgrade); None before that."""
         self.error: Refusal | None = None
         """What is wrong with what the client sent; the connection is of no more use then."""
-        self._parser = httptools.HttpRequestParser(self)
-        self._complete: list[Request] = []
+        self._parser: httptools.HttpRequestParser | None = None
         self._idle = True
-        self._whole: dict[bytes, Request] = {}
+
+    def _begin(self) -> httptools.HttpRequestParser:
+        """The parser, from the first bytes that it is needed for."""
+        parser = self._parser = httptools.HttpRequestParser(self)
+        self._complete: list[Request] = []
         self._fields = {}
         self._target = b""
         self._headers: list[Field] = []
@@ -132,7 +140,7 @@ class RequestReader:
         # Bytes that nothing has come of so far: part of a head, or what stands between pieces of a body.
         self._held = 0
         self._feeding = 0
-        self._diverted: Incoming | None = None
+        return parser
 
     @property
     def is_diverted(self) -> bool:
@@ -148,14 +156,16 @@ class RequestReader:
 
     def feed(self, data: bytes) -> list[Request]:
         """The requests that `data` completes, in order; `error` is set where what follows is not HTTP."""
-        before = self._whole.get(data) if self._idle else None
-        if before is not None:
-            return [before.with_body(before.body)]
-        complete = self._complete = []
         was_idle = self._idle
+        if was_idle:
+            before = kept_requests.get((data, self.origin, self._by_host))
+            if before is not None:
+                return [before.with_body(before.body)]
+        parser = self._parser or self._begin()
+        complete = self._complete = []
         self._feeding = len(data)
         try:
-            self._parser.feed_data(data)
+            parser.feed_data(data)
         except httptools.HttpParserUpgrade as exc:
             self.upgrade = data[exc.args[0] :]
         except httptools.HttpParserError as exc:
@@ -165,19 +175,19 @@ class RequestReader:
             if self._held > LONGEST_HEAD and self.error is None:
                 self.error = HEAD_TOO_LONG
         if was_idle and self._idle and len(complete) == 1 and self.upgrade is None:
-            self._remember(data, complete[0])
+            self._keep(data, complete[0])
         return complete
 
-    def _remember(self, data: bytes, request: Request) -> None:
-        """Keep a request that came whole and alone: the same bytes are the same request, without parsing."""
+    def _keep(self, data: bytes, request: Request) -> None:
+        """Keep a request that came whole and alone, unless it is a long one."""
         if len(data) <= LONGEST_KEPT_REQUEST:
-            if len(self._whole) >= MOST_KEPT_REQUESTS:
-                self._whole.clear()
-            self._whole[data] = request
+            if len(kept_requests) >= MOST_KEPT_REQUESTS:
+                kept_requests.clear()
+            kept_requests[data, self.origin, self._by_host] = request
 
     def close(self) -> None:
         """Let go of the parser, which holds on to the reader."""
-        del self._parser
+        self._parser = None
 
     # What follows is called by httptools, from within `feed`.
 
@@ -199,11 +209,12 @@ class RequestReader:
     def on_headers_complete(self) -> None:
         self._check_head()
         target = self._target.decode("ascii", "surrogateescape")
-        method = self._parser.get_method().decode("ascii")
+        parser = self._parser
+        assert parser is not None
+        method = parser.get_method().decode("ascii")
         origin = host_of(self._headers, self.origin) if self._by_host else self.origin
         if not target.startswith("/"):
             origin, target = self._read_target(method, target, origin)
-        parser = self._parser
         headers = tuple(self._headers)
         version, keep_alive = parser.get_http_version(), parser.should_keep_alive()
         self.unfinished = Request(method, origin, target, headers, b"", version, keep_alive)

@@ -40,7 +40,7 @@ LAYOUT = """
 ROWS = {name: row for row, names in enumerate(LAYOUT.split("\n")) for name in names.split()}
 
 # Names that aiohttp has too, where they belong to someone else: (module, name) -> whose they are.
-NOT_AIOHTTPS: dict[tuple[str, str], str] = {}
+NOT_AIOHTTPS: dict[tuple[str, str], str] = {("_location", "_getframe"): "sys"}
 
 # What touches them, a client's half and a server's half.
 QUARANTINE = {"_aiohttp", "_aiohttp_web"}
