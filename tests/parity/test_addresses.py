@@ -19,7 +19,7 @@ HOSTS = {
     # the URL asked for, the Host on the wire, the URL recorded
     "name": ("http://api.test/x", "api.test", "http://api.test/x"),
     "upper-case": ("http://API.Test/x", "api.test", "http://api.test/x"),
-    "trailing-dot": ("http://api.test./x", "api.test", "http://api.test./x"),
+    "trailing-dot": ("http://api.test./x", "api.test", "http://api.test/x"),
     "port": ("http://api.test:8080/x", "api.test:8080", "http://api.test:8080/x"),
     "default-port": ("http://api.test:80/x", "api.test", "http://api.test/x"),
     "https": ("https://api.test/x", "api.test", "https://api.test/x"),
