@@ -33,5 +33,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # pragma: no cover  # only in a process of its own
     sys.exit(main())

@@ -1,8 +1,7 @@
 """`python -m aiotest_kit migrate`: files found, shown, written; what is left; the exit status."""
 
-import runpy
+import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import pytest
@@ -197,12 +196,13 @@ def test_help(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     assert "migrate" in capsys.readouterr().out
 
 
-def test_command_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_command_line(project: Path) -> None:
     """Run as a program, the arguments are those of the command line, and the status is the program's."""
-    monkeypatch.setattr(sys, "argv", ["aiotest_kit", "migrate", str(tmp_path)])
+    put(project, "test_a.py", BEFORE)
 
-    with pytest.raises(SystemExit) as exit_, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that the module is imported already
-        runpy.run_module("aiotest_kit", run_name="__main__")
+    done = subprocess.run(
+        [sys.executable, "-m", "aiotest_kit", "migrate", "."], capture_output=True, text=True
+    )
 
-    assert 0 == exit_.value.code
+    assert 1 == done.returncode
+    assert "would rewrite 1 import in 1 file" in done.stderr
