@@ -11,6 +11,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -139,8 +140,8 @@ async def open_aioresponses(paths: Paths) -> AsyncIterator[Door]:
 
 
 @asynccontextmanager
-async def keep_aiointercept() -> AsyncIterator[Open]:
-    async with import_module("aiointercept").aiointercept(mock_external_urls=True) as stub:
+async def keep_aiointercept(module: str = "aiointercept") -> AsyncIterator[Open]:
+    async with import_module(module).aiointercept(mock_external_urls=True) as stub:
 
         def forget() -> None:
             stub.requests.clear()
@@ -158,14 +159,14 @@ async def keep_aiointercept() -> AsyncIterator[Open]:
 
 
 @asynccontextmanager
-async def open_aiointercept(paths: Paths) -> AsyncIterator[Door]:
-    async with keep_aiointercept() as reopen, reopen(paths) as door:
+async def open_aiointercept(paths: Paths, module: str = "aiointercept") -> AsyncIterator[Door]:
+    async with keep_aiointercept(module) as reopen, reopen(paths) as door:
         yield door
 
 
 @asynccontextmanager
-async def open_aresponses(paths: Paths) -> AsyncIterator[Door]:
-    async with import_module("aresponses").ResponsesMockServer() as server:
+async def open_aresponses(paths: Paths, module: str = "aresponses") -> AsyncIterator[Door]:
+    async with import_module(module).ResponsesMockServer() as server:
         for path in paths:
             server.add("api.test", path, "GET", response=BODY, repeat=server.INFINITY)
         async with aiohttp.ClientSession() as session:
@@ -195,6 +196,9 @@ async def open_pytest_httpserver(paths: Paths) -> AsyncIterator[Door]:
         yield door
 
 
+AIOINTERCEPT = "aiotest_kit.compat.aiointercept"
+ARESPONSES = "aiotest_kit.compat.aresponses"
+
 FLOOR = "floor"
 MOCK = "mock"
 MOCK_SESSION = "mock_session"
@@ -206,6 +210,14 @@ CONTENDERS = {
         Contender(MOCK, "own", open_mock, ours=True, keep=keep_mock),
         Contender(MOCK_SESSION, "own", open_mock_session, ours=True, keep=keep_mock_session),
         Contender("TestServer", "own", open_test_server, records=False),
+        Contender(
+            "compat.aiointercept",
+            "own",
+            partial(open_aiointercept, module=AIOINTERCEPT),
+            ours=True,
+            keep=partial(keep_aiointercept, AIOINTERCEPT),
+        ),
+        Contender("compat.aresponses", "own", partial(open_aresponses, module=ARESPONSES), ours=True),
         Contender("aioresponses", "aioresponses", open_aioresponses),
         Contender("aiointercept", "aiointercept", open_aiointercept, keep=keep_aiointercept),
         Contender("aresponses", "servers", open_aresponses),

@@ -14,8 +14,8 @@ SURE = {
         "from aiotest_kit.compat.aiointercept import aiointercept, CallbackResult\n",
     ),
     "a name by another": (
-        "from aresponses import Response as Server  # ours\n",
-        "from aiotest_kit.compat.aresponses import Response as Server  # ours\n",
+        "from aresponses import ResponsesMockServer as Server  # ours\n",
+        "from aiotest_kit.compat.aresponses import ResponsesMockServer as Server  # ours\n",
     ),
     "all names": (
         "from aiointercept import *\n",

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from aiohttp import hdrs
 from yarl import URL
 
-from ... import Reply, Router, Upstream, mock
+from ... import Disconnect, Reply, Router, Upstream, mock
 from ._assertions import Asserted
 from ._registered import MockResponse, Registered, diagnosis
 from ._replies import JSON, Body, CallbackResult, collected, once, options_of, reply_of
@@ -217,7 +217,7 @@ class aiointercept(Asserted):  # the library's own spelling
         response = registered.extend(times)
         route = registered.route
         if exception:
-            route.raw(hang_up, times=times)
+            route.reply(Disconnect(), times=times)
         elif callback is not None:
             route.reply(self._answering(callback), times=times)
         else:
@@ -315,7 +315,7 @@ class aiointercept(Asserted):  # the library's own spelling
 
     def _refuse(self, origin: str) -> None:
         """Close the connection of what asks an origin for something that is not registered."""
-        self._router.any(under(origin), where=self._is_left_over).optional().raw(hang_up)
+        self._router.any(under(origin), where=self._is_left_over).optional().reply(Disconnect())
 
     # Answering.
 
@@ -411,8 +411,3 @@ def is_address(host: str) -> bool:
 def under(origin: str) -> str:
     """The template of everything at an origin."""
     return f"{origin}/{{_:.*}}"
-
-
-async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Close the connection."""
-    writer.close()

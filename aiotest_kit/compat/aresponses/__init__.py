@@ -7,5 +7,6 @@ It is a pytest plugin, too, for the fixture: `pytest_plugins = ["aiotest_kit.com
 from aiohttp.web import Response
 
 from . import errors, main, utils
+from .main import ResponsesMockServer, aresponses
 
-__all__ = ["Response", "errors", "main", "utils"]
+__all__ = ["Response", "ResponsesMockServer", "aresponses", "errors", "main", "utils"]
