@@ -29,18 +29,27 @@ __all__ = ["Policy", "Watch"]
 
 Unmatched: TypeAlias = Literal["error", "allow", "passthrough"]
 Unused: TypeAlias = Literal["error", "allow"]
+ServedBy: TypeAlias = Literal["auto", "thread"]
 
-CHOICES = {"unmatched": ("error", "allow", "passthrough"), "unused": ("error", "allow")}
+CHOICES = {
+    "unmatched": ("error", "allow", "passthrough"),
+    "unused": ("error", "allow"),
+    "upstream": ("auto", "thread"),
+}
 SHOWN_MISSES = 10
 PACKAGE = os.path.dirname(__file__) + os.sep
 
 
 @dataclass(frozen=True)
 class Policy:
-    """What is made of a request that no route answers, and of a route that is never called."""
+    """What is made of a request that no route answers, and of a route that is never called.
+
+    `upstream` says what serves an upstream: `thread`, or the loop of the test if it has one.
+    """
 
     unmatched: Unmatched = "error"
     unused: Unused = "error"
+    upstream: ServedBy = "auto"
 
     @classmethod
     def of(cls, item: pytest.Item) -> Policy:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import warnings
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from yarl import URL
@@ -25,7 +25,7 @@ from ._tls import Authority, Tls
 if TYPE_CHECKING:
     import os
     import ssl
-    from collections.abc import Coroutine
+    from collections.abc import AsyncIterator, Coroutine
     from types import TracebackType
 
     from ._listen import Listener
@@ -87,20 +87,22 @@ class Serving:
 
     def cut(self) -> list[Call[Route]]:
         """End the connections from another thread, as the loop does not run on; the calls that it answers."""
-        for connection in (self._listener, *self._listener.still_open):
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+        self._shut_down()
         return [peer.answered for peer in list(self.connections) if peer.answered]
 
     async def _connections_end(self) -> None:
         """Let the transports notice, those too that are amid their TLS handshake and have no peer yet."""
-        for connection in self._listener.still_open:
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+        self._shut_down()
         for _ in range(TURNS):
             await asyncio.sleep(0)
             if not self._listener.still_open:
                 break
+
+    def _shut_down(self) -> None:
+        """End the connections themselves, whoever has them."""
+        for connection in self._listener.still_open:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 class Upstream(Router):
@@ -278,6 +280,15 @@ class Upstream(Router):
             self.stop_thread()
         else:
             warn_of(await self._stop())
+
+    @asynccontextmanager
+    async def started(self) -> AsyncIterator[Upstream]:
+        """Answer for the length of a block; what escaped from handlers is for others to look at."""
+        await self.start()
+        try:
+            yield self
+        finally:
+            await self.stop()
 
     def start_thread(self, thread: LoopThread, *, owns_thread: bool = True) -> None:
         """Begin to answer in a thread, which ends with it unless it belongs to somebody else.

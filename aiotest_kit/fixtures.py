@@ -6,7 +6,7 @@ There is nothing for pytest to rewrite here: PYTEST_DONT_REWRITE.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
@@ -16,13 +16,17 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from ._clock import VirtualClock
+    from ._loop_thread import LoopThread
     from ._loops import OpenedStack
     from ._router import Router
     from ._strict import Watch
+    from ._upstream import Upstream
 
-__all__ = ["aiohttp_mock", "pytest_plugin_registered", "virtual_clock"]
+__all__ = ["aiohttp_mock", "aiohttp_upstream", "pytest_plugin_registered", "virtual_clock"]
 
 WATCH: pytest.StashKey[Watch] = pytest.StashKey()
+R = TypeVar("R", bound="Router")
+THREAD: pytest.StashKey[LoopThread] = pytest.StashKey()
 
 
 @pytest.fixture
@@ -43,16 +47,64 @@ def aiohttp_mock(request: pytest.FixtureRequest) -> Iterator[Router]:
     watch = watch_of(request.node)
     mocked = mock(unmatched=watch.policy.unmatched)
     mocked.open()
-    watch.routers.append(mocked.router)
     try:
-        yield mocked.router
+        yield from watched(watch, mocked.router)
+    finally:
+        mocked.close()
+
+
+@pytest.fixture
+def aiohttp_upstream(request: pytest.FixtureRequest) -> Iterator[Upstream]:
+    """An upstream for the test: a real server on this machine, for clients of any kind; see `Upstream`.
+
+    Strict as `aiohttp_mock` is: a request that no route answers gets a 501 and fails the test, and so do a
+    route that is not called and an error in a handler. It answers on the loop of an async test. For any
+    other test, such as a sync one or one on trio, a thread serves it, which all tests share; also where
+    `@pytest.mark.aiotest(upstream="thread")` or the ini option `aiotest_kit_upstream` says so, for blocking
+    clients in async tests.
+    """
+    from ._loops import NoLoop, loop_scope_of, stack_of
+    from ._upstream import Upstream
+
+    __tracebackhide__ = has_traceback
+    watch = watch_of(request.node)
+    is_threaded = watch.policy.upstream == "thread" or isinstance(loop_scope_of(request), NoLoop)
+    upstream = Upstream(thread=is_threaded)
+    try:
+        if is_threaded:
+            upstream.start_thread(thread_of(request.config), owns_thread=False)
+        else:
+            stack_of(request, "Upstream(thread=True)").enter_now(upstream.started())
+        yield from watched(watch, upstream)
+    finally:
+        if is_threaded:
+            upstream.stop_thread()
+
+
+def thread_of(config: pytest.Config) -> LoopThread:
+    """The thread that serves the upstreams of tests without a loop, one for all of a run."""
+    from ._loop_thread import LoopThread
+
+    thread = config.stash.get(THREAD, None)
+    if thread is None or thread.is_stuck:
+        # A thread that a test has blocked must not fail those after it.
+        thread = config.stash[THREAD] = LoopThread()
+        config.add_cleanup(thread.close)
+    return thread
+
+
+def watched(watch: Watch, router: R) -> Iterator[R]:
+    """Give a fixture's router to the test, and fail the teardown by what comes after the test's verdict."""
+    __tracebackhide__ = has_traceback
+    watch.routers.append(router)
+    try:
+        yield router
         failure = watch.late_verdict()
         if failure is not None:
             raise failure
     finally:
         # A test may be run again, and then answers for that run alone.
-        watch.routers.remove(mocked.router)
-        mocked.close()
+        watch.routers.remove(router)
 
 
 @pytest.fixture

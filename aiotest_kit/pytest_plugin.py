@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ._registration import register_stacks
-from .fixtures import WATCH, aiohttp_mock, has_traceback, stack_on_anyio, virtual_clock
+from .fixtures import WATCH, aiohttp_mock, aiohttp_upstream, has_traceback, stack_on_anyio, virtual_clock
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["aiohttp_mock", "stack_on_anyio", "virtual_clock"]
+__all__ = ["aiohttp_mock", "aiohttp_upstream", "stack_on_anyio", "virtual_clock"]
 
 MARKER = (
-    "aiotest(*, unmatched='error' | 'allow' | 'passthrough', unused='error' | 'allow'): "
-    "what aiotest_kit's fixtures make of a request that no route answers, and of a route never called"
+    "aiotest(*, unmatched='error' | 'allow' | 'passthrough', unused='error' | 'allow', "
+    "upstream='auto' | 'thread'): what aiotest_kit's fixtures make of a request that no route answers, and "
+    "of a route never called; and what serves aiohttp_upstream"
 )
 
 
@@ -34,6 +35,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addini(
         "aiotest_kit_unused", "a route that is never called: error (default) or allow", default="error"
+    )
+    parser.addini(
+        "aiotest_kit_upstream",
+        "what serves aiohttp_upstream: auto, which is the loop of an async test (default), or thread",
+        default="auto",
     )
 
 

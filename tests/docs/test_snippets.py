@@ -84,7 +84,8 @@ def test_test_file_passes(snippet: Snippet, pytester: pytest.Pytester) -> None:
     pytester.makeini("[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n")
     pytester.makepyfile(test_snippet=snippet.placed_code)
 
-    result = pytester.runpytest_inprocess("-W", "error::DeprecationWarning")
+    # hypothesis would be imported anew for each.
+    result = pytester.runpytest_inprocess("-W", "error::DeprecationWarning", "-p", "no:hypothesispytest")
 
     outcomes = result.parseoutcomes()
     assert result.ret == pytest.ExitCode.OK

@@ -45,7 +45,7 @@ from client import get, swallow
 
 HOST = "http://api.test"
 """
-QUIET = ("-W", "error", "-p", "no:randomly", "-p", "no:cacheprovider")
+QUIET = ("-W", "error", "-p", "no:randomly", "-p", "no:hypothesispytest", "-p", "no:cacheprovider")
 
 needs_entry_point = pytest.mark.skipif(
     not list(entry_points(group="pytest11", name="aiotest_kit")), reason="aiotest_kit is not installed"
