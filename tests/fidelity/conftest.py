@@ -14,7 +14,7 @@ from aiohttp.abc import AbstractResolver
 from aiohttp.test_utils import RawTestServer
 
 from aiotest_kit._forward import RealConnector
-from tests.parity.conftest import Door, door, nothing_patched, settle
+from tests.parity.conftest import IN_MEMORY, Door, door, nothing_patched, settle
 
 if TYPE_CHECKING:
     from aiohttp.abc import ResolveResult
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 __all__ = ["Door", "Network", "door", "nothing_patched", "settle"]
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What is compared with real servers is what there is in memory."""
+    if "door" in metafunc.fixturenames:
+        metafunc.parametrize("door", IN_MEMORY, indirect=True)
 
 
 class Names(AbstractResolver):

@@ -1,19 +1,28 @@
-"""The doors of the memory kind, as a fixture parameter, and what every test has to leave behind: nothing."""
+"""The doors, as a fixture parameter, and what every test has to leave behind: nothing."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
+from aiohttp.abc import AbstractResolver
 from aiohttp.client_proto import ResponseHandler
 
-from aiotest_kit import Router, mock, mock_session
+from aiotest_kit import Router, Upstream, mock, mock_session
+
+if TYPE_CHECKING:
+    from aiohttp.abc import ResolveResult
 
 CONNECT = aiohttp.BaseConnector.connect
+IN_MEMORY = ["mock", "mock_session"]
+OF_HTTPS = (443, 8443)
 
 
 @dataclass(frozen=True)
@@ -24,15 +33,67 @@ class Door:
     open_session: Callable[..., aiohttp.ClientSession]
 
 
-@pytest.fixture(params=["mock", "mock_session"])
-def door(request: pytest.FixtureRequest) -> Iterator[Door]:
-    if request.param == "mock":
+class Upstreams(AbstractResolver):
+    """A resolver for which every name is an upstream of one router, with TLS where the port is one for it."""
+
+    def __init__(self, router: Router, stack: AsyncExitStack) -> None:
+        self._router = router
+        self._stack = stack
+        self._started: dict[bool, Upstream] = {}
+
+    async def resolve(self, host: str, port: int = 0, family: Any = 0) -> list[ResolveResult]:
+        tls = port in OF_HTTPS
+        if tls not in self._started:
+            upstream = Upstream(router=self._router, tls=tls)
+            self._started[tls] = await self._stack.enter_async_context(upstream.started())
+        return [
+            {
+                "hostname": host,
+                "host": "127.0.0.1",
+                "port": self._started[tls].port,
+                "family": socket.AF_INET,
+                "proto": 0,
+                "flags": socket.AI_NUMERICHOST,
+            }
+        ]
+
+    async def close(self) -> None: ...
+
+
+def through(resolver: Upstreams, **options: Any) -> aiohttp.ClientSession:
+    """A session for which every name is an upstream."""
+    # Without a cache, so that a name may have a port for each scheme.
+    connector = aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False, ssl=False)
+    return aiohttp.ClientSession(connector=connector, **options)
+
+
+@asynccontextmanager
+async def opened(kind: str) -> AsyncIterator[Door]:
+    """A door of a kind: one of those in memory, or `loopback`."""
+    if kind == "mock":
         with mock() as router:
             yield Door(router, aiohttp.ClientSession)
-    else:
-        router = Router()
+        return
+    router = Router()
+    if kind == "mock_session":
         yield Door(router, partial(mock_session, router))
-        assert not router.handler_errors
+    else:
+        async with AsyncExitStack() as stack:
+            yield Door(router, partial(through, Upstreams(router, stack)))
+    assert not router.handler_errors
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test through every door, or through those in memory if it is marked so."""
+    if "door" in metafunc.fixturenames:
+        is_limited = metafunc.definition.get_closest_marker("memory_door") is not None
+        metafunc.parametrize("door", IN_MEMORY if is_limited else [*IN_MEMORY, "loopback"], indirect=True)
+
+
+@pytest.fixture
+async def door(request: pytest.FixtureRequest) -> AsyncIterator[Door]:
+    async with opened(request.param) as door:
+        yield door
 
 
 @pytest.fixture

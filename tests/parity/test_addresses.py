@@ -15,6 +15,8 @@ from aiotest_kit import Router, UnmatchedRequest
 if TYPE_CHECKING:
     from tests.parity.conftest import Door
 
+pytestmark = pytest.mark.memory_door
+
 HOSTS = {
     # the URL asked for, the Host on the wire, the URL recorded
     "name": ("http://api.test/x", "api.test", "http://api.test/x"),

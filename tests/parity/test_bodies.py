@@ -246,6 +246,7 @@ async def discard_chunks(reader: asyncio.StreamReader) -> int:
     return size
 
 
+@pytest.mark.memory_door
 async def test_100_mb_up(router: Router, session: aiohttp.ClientSession) -> None:
     """100 MB of upload arrive, and under 5 MB are on their way at any time."""
     route = router.put("http://a.test/")
@@ -295,6 +296,7 @@ async def test_100_mb_up_to_a_script_that_discards(router: Router, session: aioh
     assert size > PIECES * len(PIECE)
 
 
+@pytest.mark.memory_door
 async def test_100_mb_down_discarded(router: Router, session: aiohttp.ClientSession) -> None:
     """100 MB of download that nobody keeps: the bytes in the pipe stay under 5 MB."""
     most = 0
@@ -334,6 +336,7 @@ async def test_100_mb_down_from_a_script(router: Router, session: aiohttp.Client
     assert PIECES * len(PIECE) == size
 
 
+@pytest.mark.memory_door
 async def test_100_mb_down_of_one_reply(router: Router, session: aiohttp.ClientSession) -> None:
     """One static body of 100 MB goes through the pipe bit by bit."""
     body = bytes(range(256)) * (100 * MB // 256)
@@ -349,6 +352,7 @@ async def test_100_mb_down_of_one_reply(router: Router, session: aiohttp.ClientS
     assert 0 < most < SMALL
 
 
+@pytest.mark.memory_door
 async def test_a_client_that_does_not_read_stops_the_stream(
     router: Router, session: aiohttp.ClientSession, settle: Settle
 ) -> None:
@@ -408,6 +412,7 @@ async def test_a_script_that_does_not_read_stops_the_upload(
     assert PIECES == made
 
 
+@pytest.mark.memory_door
 async def test_a_thousand_calls_at_once(door: Door) -> None:
     """1,000 calls are answered while all of them wait, each with its own answer."""
     route = door.router.get("http://a.test/{number}")

@@ -73,6 +73,7 @@ async def test_of_the_session_and_of_the_request(door: Door) -> None:
     assert {"a": "1", "b": "3", "c": "4"} == route.calls.last.request.cookies
 
 
+@pytest.mark.memory_door
 @pytest.mark.parametrize(("unsafe", "sent"), [(True, {"sid": "1"}), (False, {})], ids=["unsafe", "safe"])
 async def test_jar_of_the_session(door: Door, unsafe: bool, sent: dict[str, str]) -> None:
     """The session's own jar decides: cookies of a bare IP address need an unsafe one."""

@@ -14,6 +14,8 @@ from aiotest_kit import Reply, Request, Router, UnmatchedRequest
 if TYPE_CHECKING:
     from tests.parity.conftest import Door
 
+pytestmark = pytest.mark.memory_door
+
 
 class Custom(Exception):
     pass

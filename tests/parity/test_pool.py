@@ -13,6 +13,8 @@ from aiotest_kit import Router
 if TYPE_CHECKING:
     from tests.parity.conftest import Door, Settle
 
+pytestmark = pytest.mark.memory_door
+
 
 @pytest.fixture
 def traced() -> tuple[list[str], aiohttp.TraceConfig]:

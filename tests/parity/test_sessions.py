@@ -60,6 +60,7 @@ async def test_raise_for_status_of_the_response(
     assert ("GET", URL("http://a.test/x")) == (error.request_info.method, error.request_info.url)
 
 
+@pytest.mark.memory_door
 async def test_raise_for_status_of_the_session(door: Door) -> None:
     """A session's `raise_for_status=True` holds unless a request says otherwise; the connection is freed."""
     door.router.get("http://a.test/").reply(500, text="broken")

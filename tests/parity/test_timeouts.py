@@ -15,6 +15,8 @@ from aiotest_kit._memory import MemoryDoor
 if TYPE_CHECKING:
     from tests.parity.conftest import Door, Settle
 
+pytestmark = pytest.mark.memory_door
+
 SHORT = 0.02
 """Seconds of a timeout that is meant to fire."""
 
