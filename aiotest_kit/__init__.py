@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ._memory import mock_session
     from ._messages import Call, Client, Origin, Part, Request
     from ._replies import Reply
+    from ._request_alone import make_request
     from ._router import Router
     from ._routes import Hit, Miss, Route
     from ._runs import Override
@@ -90,6 +91,7 @@ __all__ = [
     "VirtualTimeError",
     "WrongEncoding",
     "around_requests",
+    "make_request",
     "mock",
     "mock_session",
     "named_route",
@@ -123,6 +125,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "_memory": ("mock_session",),
     "_messages": ("Call", "Client", "Origin", "Part", "Request"),
     "_replies": ("Reply",),
+    "_request_alone": ("make_request",),
     "_router": ("Router",),
     "_routes": ("Hit", "Miss", "Route"),
     "_tls": ("Tls",),

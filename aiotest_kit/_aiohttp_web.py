@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 import aiohttp
 from aiohttp import StreamReader, http, web
 from aiohttp.test_utils import BaseTestServer, TestClient
+from multidict import CIMultiDictProxy
 
 from ._aiohttp import MemoryTCPConnector
 
@@ -298,3 +299,38 @@ class AppClient(TestClientOfApp):
 
     def __init__(self, server: PortlessServer, **options: Any) -> None:
         super().__init__(cast("Any", server), **options)
+
+
+class Unserved(web.RequestHandler):
+    """aiohttp's protocol of a connection on which nothing comes in, and what goes out is kept."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
+        async def never(request: web.BaseRequest) -> web.StreamResponse:
+            raise NotImplementedError
+
+        super().__init__(web.Server(never, loop=loop), loop=loop)
+        self.transport = transport
+
+
+def request_alone(
+    app: web.Application,
+    transport: asyncio.Transport,
+    loop: asyncio.AbstractEventLoop,
+    method: str,
+    url: URL,
+    headers: CIMultiDict[str],
+    body: bytes,
+) -> web.Request:
+    """A request to `app` as `RequestHandler` makes it, that came in alone. `url` is the path and query."""
+    raw = tuple((name.encode(), value.encode()) for name, value in headers.items())
+    message = http.RawRequestMessage(
+        method, str(url), http.HttpVersion11, CIMultiDictProxy(headers), raw, False, None, False, False, url
+    )
+    protocol = Unserved(loop, transport)
+    content = StreamReader(protocol, 2**16, loop=loop)
+    if body:
+        content.feed_data(body)
+    content.feed_eof()
+    writer = http.StreamWriter(protocol, loop)
+    task: Any = asyncio.current_task() if loop.is_running() else None
+    return web.Request(message, content, protocol, writer, task, loop, client_max_size=app._client_max_size)
