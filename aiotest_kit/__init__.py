@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from ._router import Router
     from ._routes import Hit, Miss, Route
     from ._runs import Override
+    from ._stub_clients import StubClientFactory
     from ._stubs import AppRequest, Stub, Stubs
     from ._tls import Tls
     from ._upstream import Upstream
@@ -78,6 +79,7 @@ __all__ = [
     "Stall",
     "Stub",
     "StubClient",
+    "StubClientFactory",
     "StubServer",
     "Stubs",
     "Subset",
@@ -131,6 +133,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "_tls": ("Tls",),
     "_upstream": ("Upstream",),
     "_runs": ("Override",),
+    "_stub_clients": ("StubClientFactory",),
     "_stubs": ("AppRequest", "Stub", "Stubs"),
     "_verify": ("Calls",),
     "_visits": ("AppCall",),

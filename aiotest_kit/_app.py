@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler
 
     from ._aiohttp import Dial, View
-    from ._routes import HandlerError
+    from ._routes import HandlerError, Miss, Route
 
-__all__ = ["StubClient", "StubServer"]
+__all__ = ["Door", "StubClient", "StubServer"]
 
 T = TypeVar("T")
 Door: TypeAlias = Literal["memory", "tcp"]
@@ -177,6 +177,23 @@ class StubServer(PortlessServer):
         if self._run is not None:
             override.put(self._run.overrides)
         return override
+
+    # What the watch over a test asks of it.
+
+    @property
+    def misses(self) -> tuple[Miss, ...]:
+        """None: what no stub answers, the app does."""
+        return ()
+
+    @property
+    def never_called(self) -> tuple[Route, ...]:
+        """The stubs that no request reached and that are not optional."""
+        return self.stubs.never_called
+
+    @property
+    def handler_errors(self) -> tuple[HandlerError, ...]:
+        """What escaped from the app and from handlers of stubs, in order."""
+        return self.stubs.handler_errors
 
     # What a connection asks of it.
 

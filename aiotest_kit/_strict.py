@@ -10,8 +10,9 @@ import os
 import traceback
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
+import aiohttp
 import pytest
 
 from ._errors import UsageError, join_names
@@ -19,25 +20,29 @@ from ._explain import explain_unused
 from ._verify import timeline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
-    from ._router import Router
-    from ._routes import HandlerError
+    from ._messages import Call
+    from ._routes import HandlerError, Miss, Route
 
-__all__ = ["Policy", "Watch"]
+__all__ = ["Policy", "Watch", "Watched"]
 
 Unmatched: TypeAlias = Literal["error", "allow", "passthrough"]
 Unused: TypeAlias = Literal["error", "allow"]
 ServedBy: TypeAlias = Literal["auto", "thread"]
 
-CHOICES = {
+CHOICES: dict[str, tuple[object, ...]] = {
     "unmatched": ("error", "allow", "passthrough"),
     "unused": ("error", "allow"),
     "upstream": ("auto", "thread"),
+    "allow_server_errors": (False, True),
 }
+OF_THE_PROJECT = ("unmatched", "unused", "upstream")
+"""Options that the ini file has too."""
 SHOWN_MISSES = 10
 PACKAGE = os.path.dirname(__file__) + os.sep
+AIOHTTP = os.path.dirname(aiohttp.__file__) + os.sep
 
 
 @dataclass(frozen=True)
@@ -45,11 +50,13 @@ class Policy:
     """What is made of a request that no route answers, and of a route that is never called.
 
     `upstream` says what serves an upstream: `thread`, or the loop of the test if it has one.
+    `allow_server_errors` says that what escapes from an app is no failure.
     """
 
     unmatched: Unmatched = "error"
     unused: Unused = "error"
     upstream: ServedBy = "auto"
+    allow_server_errors: bool = False
 
     @classmethod
     def of(cls, item: pytest.Item) -> Policy:
@@ -59,7 +66,7 @@ class Policy:
             UsageError: an option or its value is unknown.
         """
         policy = cls()
-        for name in CHOICES:
+        for name in OF_THE_PROJECT:
             ini = f"aiotest_kit_{name}"
             policy = policy.updated({name: item.config.getini(ini)}, f"the ini option {ini}")
         for node, marker in reversed(list(item.iter_markers_with_node("aiotest"))):
@@ -85,12 +92,36 @@ class Policy:
         return replace(self, **settings)
 
 
+class Watched(Protocol):
+    """What a test answers for: a router, or a server with stubs."""
+
+    @property
+    def calls(self) -> Sequence[Call[Any]]:
+        """The calls, in order."""
+        ...
+
+    @property
+    def misses(self) -> Sequence[Miss]:
+        """The requests that no route answered."""
+        ...
+
+    @property
+    def never_called(self) -> Sequence[Route]:
+        """The routes that had to be called, and were not."""
+        ...
+
+    @property
+    def handler_errors(self) -> Sequence[HandlerError]:
+        """What escaped from handlers."""
+        ...
+
+
 @dataclass
 class Watch:
     """The routers of one test, held to its policy."""
 
     policy: Policy
-    routers: list[Router] = field(default_factory=list)
+    routers: list[Watched] = field(default_factory=list)
     passed: bool = False
     """Whether the call phase is over and found nothing wrong."""
 
@@ -145,7 +176,9 @@ class Watch:
         chain = list(causes(raised))
         told = "\n".join(map(str, chain))
         for error in self.handler_errors():
-            if error.exception not in chain and described(error) not in told:
+            if error.exception in chain:
+                yield "error in a handler", asked(error)
+            elif described(error) not in told:
                 yield "error in a handler", described(error)
         unanswered = [report for report in self.unanswered() if report not in told]
         if unanswered:
@@ -156,9 +189,9 @@ class Watch:
 
 
 def own_traceback(exc: BaseException) -> TracebackType | None:
-    """The part of a traceback that begins outside this package; None if there is no such part."""
+    """The part of a traceback that begins outside this package and aiohttp; None if there is no such part."""
     trace = exc.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(PACKAGE):
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith((PACKAGE, AIOHTTP)):
         trace = trace.tb_next
     return trace
 
@@ -167,7 +200,12 @@ def described(error: HandlerError) -> str:
     """An error of a handler with its traceback, from the handler on, and the request."""
     exc = error.exception
     lines = traceback.format_exception(type(exc), exc, own_traceback(exc))
-    return f"while answering {error.request.method} {error.request.url}\n{''.join(lines).rstrip()}"
+    return f"{asked(error)}\n{''.join(lines).rstrip()}"
+
+
+def asked(error: HandlerError) -> str:
+    """The request that was being answered."""
+    return f"while answering {error.request.method} {error.request.url}"
 
 
 def causes(exc: BaseException | None) -> Iterator[BaseException]:

@@ -315,6 +315,12 @@ def times(number: int, noun: str = "time") -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def route_title(route: Any) -> str:
+    """What a call went to, in a word: a name, else a route's place, or the handler of an app's route."""
+    title: str = route.name or getattr(route, "location", "") or getattr(route.handler, "__qualname__", "")
+    return title
+
+
 def timeline(calls: Sequence[AnyCall]) -> str:
     """When each call was made, counted from the first, how long its answer took, and what it was.
 
@@ -332,7 +338,7 @@ def timeline(calls: Sequence[AnyCall]) -> str:
             outcome = "no answer" if call.reply is None else str(call.reply.status)
         took = "" if call.elapsed is None else f" in {call.elapsed:.3f} s"
         tried = "" if call.attempts == 1 else f", {call.attempts} attempts"
-        route = "" if call.route is None else f"  {call.route.name or call.route.location}"
+        route = "" if call.route is None else f"  {route_title(call.route)}"
         lines.append(
             f"+{call.started - calls[0].started:.3f} s  {title(call)} -> {outcome}{took}{tried}{route}"
         )

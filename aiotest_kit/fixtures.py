@@ -6,7 +6,7 @@ There is nothing for pytest to rewrite here: PYTEST_DONT_REWRITE.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
@@ -15,14 +15,23 @@ from ._registration import register_plugin
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from aiohttp.test_utils import TestClient
+
     from ._clock import VirtualClock
     from ._loop_thread import LoopThread
     from ._loops import OpenedStack
     from ._router import Router
     from ._strict import Watch
+    from ._stub_clients import StubClientFactory
     from ._upstream import Upstream
 
-__all__ = ["aiohttp_mock", "aiohttp_upstream", "pytest_plugin_registered", "virtual_clock"]
+__all__ = [
+    "aiohttp_mock",
+    "aiohttp_stub_client",
+    "aiohttp_upstream",
+    "pytest_plugin_registered",
+    "virtual_clock",
+]
 
 WATCH: pytest.StashKey[Watch] = pytest.StashKey()
 R = TypeVar("R", bound="Router")
@@ -105,6 +114,37 @@ def watched(watch: Watch, router: R) -> Iterator[R]:
     finally:
         # A test may be run again, and then answers for that run alone.
         watch.routers.remove(router)
+
+
+@pytest.fixture
+def aiohttp_stub_client(request: pytest.FixtureRequest) -> StubClientFactory:
+    """A factory of clients of an app, in memory: `client = await aiohttp_stub_client(app)`.
+
+    The client is aiohttp's own `TestClient`, of the class that the fixture `aiohttp_client_cls` names;
+    `client.stubs` answers single routes of the app, `client.override` changes its keys, `client.calls` has
+    every request. An error that escapes from the app fails the test, unless it was called with
+    `allow_server_errors=True` or so marked; so does a stub that is not called. After the test the app is as
+    it was before. For async tests, on any loop scope.
+
+    Settings: `@pytest.mark.aiotest(unused=..., allow_server_errors=...)`.
+    """
+    from ._loops import stack_of
+    from ._stub_clients import StubClients
+
+    watch = watch_of(request.node)
+    stack = stack_of(request, "`async with StubClient(StubServer(app))` inside the test")
+    return StubClients(stack, watch, client_class(request)).open
+
+
+def client_class(request: pytest.FixtureRequest) -> type[TestClient[Any, Any]]:
+    """The class that the fixture `aiohttp_client_cls` names, where there is one; else aiohttp's own."""
+    from aiohttp.test_utils import TestClient
+
+    try:
+        given: type[TestClient[Any, Any]] = request.getfixturevalue("aiohttp_client_cls")
+    except pytest.FixtureLookupError:
+        return TestClient
+    return given
 
 
 @pytest.fixture

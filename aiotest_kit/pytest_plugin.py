@@ -12,17 +12,26 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ._registration import register_stacks
-from .fixtures import WATCH, aiohttp_mock, aiohttp_upstream, has_traceback, stack_on_anyio, virtual_clock
+from .fixtures import (
+    WATCH,
+    aiohttp_mock,
+    aiohttp_stub_client,
+    aiohttp_upstream,
+    has_traceback,
+    stack_on_anyio,
+    virtual_clock,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["aiohttp_mock", "aiohttp_upstream", "stack_on_anyio", "virtual_clock"]
+__all__ = ["aiohttp_mock", "aiohttp_stub_client", "aiohttp_upstream", "stack_on_anyio", "virtual_clock"]
 
 MARKER = (
     "aiotest(*, unmatched='error' | 'allow' | 'passthrough', unused='error' | 'allow', "
-    "upstream='auto' | 'thread'): what aiotest_kit's fixtures make of a request that no route answers, and "
-    "of a route never called; and what serves aiohttp_upstream"
+    "upstream='auto' | 'thread', allow_server_errors=False | True): what aiotest_kit's fixtures make of a "
+    "request that no route answers, of a route never called, and of an error that escapes from an app; and "
+    "what serves aiohttp_upstream"
 )
 
 

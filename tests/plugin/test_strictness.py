@@ -145,6 +145,8 @@ assert await get(f"{HOST}/a") == 500
             E         + /a
 
             test_it.py:8: AssertionError
+            --- error in a handler ---
+            while answering GET http://api.test/a
             --- aiohttp calls ---
             +0.000 s  GET http://api.test/a -> 500 in 0.000 s  test_it.py:10
         """)
@@ -242,7 +244,7 @@ await get(f"{HOST}/a")
 aiohttp_mock.get(f"{HOST}/a").reply(lambda request: pytest.fail("not this one", pytrace=False))
 await get(f"{HOST}/a")
 """)
-        assert report.startswith("not this one\n--- aiohttp calls ---")
+        assert report.startswith("not this one\n--- error in a handler ---\nwhile answering GET ")
 
     @pytest.mark.parametrize(("call", "outcome"), [("skip", "skipped"), ("xfail", "xfailed")])
     def test_skip(self, suite: Suite, call: str, outcome: str) -> None:

@@ -14,6 +14,15 @@ STRICT = Policy()
 ALLOW = Policy(unmatched="allow", unused="allow")
 
 
+def routers_of(watched: Watch) -> list[Router]:
+    return [router for router in watched.routers if isinstance(router, Router)]
+
+
+def router_of(watched: Watch) -> Router:
+    (router,) = routers_of(watched)
+    return router
+
+
 def missed(router: Router, path: str = "/a") -> None:
     """A request that no route answers, as a peer records it."""
     request = Request("GET", API, path)
@@ -65,7 +74,8 @@ def test_updated(settings: dict[str, str], policy: Policy) -> None:
     [
         pytest.param(
             {"unmached": "allow"},
-            "unknown option 'unmached' of the marker; options are: unmatched, unused, upstream",
+            "unknown option 'unmached' of the marker; "
+            "options are: unmatched, unused, upstream, allow_server_errors",
             id="option",
         ),
         pytest.param(
@@ -100,7 +110,7 @@ def test_nothing_owed() -> None:
 def test_unanswered_and_never_called() -> None:
     """All that was left undone is one failure, which shows no line of the kit."""
     watched = watch(number=2)
-    first, second = watched.routers
+    first, second = routers_of(watched)
     missed(first)
     route = second.get("/b")
 
@@ -129,8 +139,8 @@ def test_unanswered_and_never_called() -> None:
 def test_policy_holds(policy: Policy, has_unanswered: bool, has_never_called: bool) -> None:
     """Only what the policy minds is a failure."""
     watched = watch(policy)
-    missed(watched.routers[0])
-    watched.routers[0].get("/b")
+    missed(router_of(watched))
+    router_of(watched).get("/b")
     text = str(watched.verdict())
 
     assert (has_unanswered, has_never_called) == ("no route answered" in text, "was never called" in text)
@@ -139,8 +149,8 @@ def test_policy_holds(policy: Policy, has_unanswered: bool, has_never_called: bo
 def test_all_allowed() -> None:
     """A policy that minds nothing fails nothing."""
     watched = watch(ALLOW)
-    missed(watched.routers[0])
-    watched.routers[0].get("/b")
+    missed(router_of(watched))
+    router_of(watched).get("/b")
 
     assert watched.verdict() is None
 
@@ -149,7 +159,7 @@ def test_equal_requests_are_one() -> None:
     """A request that was made again and again is told once, with how often."""
     watched = watch()
     for path in ("/a", "/a", "/b"):
-        missed(watched.routers[0], path)
+        missed(router_of(watched), path)
 
     assert (
         "no route answered GET http://api.test/a (2 times)\n"
@@ -163,7 +173,7 @@ def test_many_requests() -> None:
     """Of many unanswered requests, the first ten are told."""
     watched = watch()
     for number in range(13):
-        missed(watched.routers[0], f"/{number}")
+        missed(router_of(watched), f"/{number}")
     text = str(watched.verdict())
 
     assert 10 == text.count("there are no routes")
@@ -174,8 +184,8 @@ def test_handler_error_goes_first() -> None:
     """An error in a handler is raised itself, and its traceback begins with the test's own code."""
     watched = watch()
     error = raised(KeyError("mine"))
-    missed(watched.routers[0])
-    failed(watched.routers[0], error)
+    missed(router_of(watched))
+    failed(router_of(watched), error)
 
     verdict = watched.verdict()
 
@@ -196,11 +206,12 @@ def error_of_the_kit() -> BaseException:
 def test_handler_error_of_the_kit_alone() -> None:
     """An error with no line of the test's own is told with the request."""
     watched = watch()
-    failed(watched.routers[0], error_of_the_kit())
+    failed(router_of(watched), error_of_the_kit())
 
     assert (
         "while answering GET http://api.test/failed\n"
-        "aiotest_kit.UsageError: unknown option 'x' of a handler; options are: unmatched, unused, upstream"
+        "aiotest_kit.UsageError: unknown option 'x' of a handler; "
+        "options are: unmatched, unused, upstream, allow_server_errors"
     ) == str(watched.verdict())
 
 
@@ -211,11 +222,11 @@ def test_late_verdict(kind: str, has_passed: bool) -> None:
     watched = watch()
     watched.passed = has_passed
     if kind == "miss":
-        missed(watched.routers[0])
+        missed(router_of(watched))
     elif kind == "error":
-        failed(watched.routers[0], raised(KeyError("mine")))
+        failed(router_of(watched), raised(KeyError("mine")))
     else:
-        watched.routers[0].get("/unused")
+        router_of(watched).get("/unused")
 
     assert (has_passed and kind != "unused") is (watched.late_verdict() is not None)
 
@@ -226,7 +237,7 @@ def test_late_verdict(kind: str, has_passed: bool) -> None:
 def test_sections() -> None:
     """A failure is shown beside what its mocks saw."""
     watched = watch()
-    (router,) = watched.routers
+    router = router_of(watched)
     failed(router, raised(KeyError("mine")))
     missed(router)
 
@@ -251,16 +262,19 @@ def caused(by: BaseException, *, implicit: bool) -> BaseException:
 
 @pytest.mark.parametrize("implicit", [False, True], ids=["from it", "while handling it"])
 def test_nothing_is_told_twice(implicit: bool) -> None:
-    """What the exception of the test says by itself, or what led to it, is no section."""
+    """What the exception of the test says by itself, or what led to it, is no section; the request is."""
     watched = watch()
-    (router,) = watched.routers
+    router = router_of(watched)
     error = raised(KeyError("mine"))
     failed(router, error)
     missed(router)
     report = router.misses[0].explain()
     error.__context__ = OSError(report)
 
-    assert ["aiohttp calls"] == [title for title, _ in watched.sections(caused(error, implicit=implicit))]
+    sections = dict(watched.sections(caused(error, implicit=implicit)))
+
+    assert ["error in a handler", "aiohttp calls"] == list(sections)
+    assert "while answering GET http://api.test/failed" == sections["error in a handler"]
 
 
 def test_exceptions_that_led_to_each_other() -> None:
