@@ -13,19 +13,20 @@ from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import hdrs, web
-from multidict import CIMultiDict, CIMultiDictProxy
 
 from ._aiohttp_web import RecordingWriter, read_again
 from ._answers import Raw, reply_of
 from ._messages import Call, Origin
 from ._peer import ClientGone, PlayedExchange, ScriptStreams, ScriptWriter
-from ._replies import Reply, with_body
+from ._replies import Reply, reply_as_sent, with_body
 from ._routes import HandlerError, Hit
 from ._stubs import AppRequest, Stub, Stubs, original_handler
 from ._wire import RequestReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from multidict import CIMultiDict
 
     from ._routes import Route
     from ._stubs import OriginalHandler
@@ -321,7 +322,7 @@ class Visit:
         self.call.stub = stub
         original_handler.set(original)
         call: Call[Route] = Call(self.call.request, stub, self._now())
-        step = stub.take()
+        step = stub.take().drawn()
         stub.record(call)
         exchange = StubExchange(self._connection, call, stub)
         if isinstance(step.answer, Raw):
@@ -358,7 +359,9 @@ class Visit:
     def head_sent(self, status_line: str, headers: CIMultiDict[str]) -> None:
         """The head of the reply."""
         if self._began:
-            self.call.reply = reply_sent(status_line, headers)
+            _, status, reason = f"{status_line} ".split(" ", 2)
+            fields = [(name.encode(), value.encode()) for name, value in headers.items()]
+            self.call.reply = reply_as_sent(int(status), reason.strip().encode(), fields)
             self.call.elapsed = self._now() - self.call.started
 
     def body_sent(self, data: bytes) -> None:
@@ -479,23 +482,6 @@ class AlreadySent(web.StreamResponse):
 
     async def write_eof(self, data: bytes = b"") -> None:
         """It is sent."""
-
-
-def reply_sent(status_line: str, headers: CIMultiDict[str]) -> Reply:
-    """The reply, without its body, that somebody else sent; nothing of it is checked."""
-    _, status, *reason = status_line.split(" ", 2)
-    values = {
-        "status": int(status),
-        "reason": reason[0] if reason else "",
-        "headers": CIMultiDictProxy(CIMultiDict(headers)),
-        "body": b"",
-        "delay": 0.0,
-        "trailers": None,
-    }
-    reply = Reply.__new__(Reply)
-    for name, value in values.items():
-        object.__setattr__(reply, name, value)
-    return reply
 
 
 def origin_of(request: web.Request) -> Origin:

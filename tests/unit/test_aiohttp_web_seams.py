@@ -17,6 +17,10 @@ FUNCTIONS = {
     "aiohttp.http:StreamWriter.write_headers": "self, status_line, headers",
     "aiohttp.http:StreamWriter.write": "self, chunk, *, drain=, LIMIT=",
     "aiohttp.http:StreamWriter.write_eof": "self, chunk=",
+    # In C it does not say what it takes; this is what it stands for.
+    "aiohttp.http_parser:RawRequestMessagePy.__new__": (
+        "_cls, method, path, version, headers, raw_headers, should_close, compression, upgrade, chunked, url"
+    ),
     "aiohttp.streams:StreamReader.__init__": "self, protocol, limit, *, timer=, loop=",
     "aiohttp.web:Server.__init__": (
         "self, handler, *, request_factory=, handler_cancellation=, loop=, **kwargs"
@@ -32,6 +36,7 @@ LISTED = {
     "_frozen": web.Application,
     "_loop": web.Application,
     "_debug": web.Application,
+    "_client_max_size": web.Application,
     "_state": web.Application,
     "_make_handler": web.Application,
     "_exits": type(web.Application().cleanup_ctx),
