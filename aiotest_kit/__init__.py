@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ._app_routes import named_route
     from ._around import SessionCall, around_requests
     from ._clock import VirtualClock, VirtualTime, virtual_time
-    from ._errors import LoopMismatchError, UnmatchedRequest, UsageError, VirtualTimeError
+    from ._errors import LeakWarning, LoopMismatchError, UnmatchedRequest, UsageError, VirtualTimeError
     from ._expected import Exact, Mismatch, Subset
     from ._explain import Near
     from ._faults import (
@@ -60,6 +60,7 @@ __all__ = [
     "Garbage",
     "Gate",
     "Hit",
+    "LeakWarning",
     "LoopMismatchError",
     "Mismatch",
     "Miss",
@@ -104,7 +105,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "_around": ("SessionCall", "around_requests"),
     "_app": ("StubClient", "StubServer"),
     "_app_routes": ("named_route",),
-    "_errors": ("LoopMismatchError", "UnmatchedRequest", "UsageError", "VirtualTimeError"),
+    "_errors": ("LeakWarning", "LoopMismatchError", "UnmatchedRequest", "UsageError", "VirtualTimeError"),
     "_clock": ("VirtualClock", "VirtualTime", "virtual_time"),
     "_expected": ("Exact", "Mismatch", "Subset"),
     "_explain": ("Near",),

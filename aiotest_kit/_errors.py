@@ -4,6 +4,8 @@
     ├── UsageError                      the kit was used in a way that cannot work; found at set-up
     │   └── LoopMismatchError           something of one event loop was used from another
     ├── VirtualTimeError                virtual time is impossible here, or something real took too long
+    ├── ResourceWarning
+    │   └── LeakWarning                 a test left something open, where the settings say to warn
     └── aiohttp.ClientConnectionError
         └── UnmatchedRequest            a request that no route answers, raised in the client
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
 __all__ = [
+    "LeakWarning",
     "LoopMismatchError",
     "UnmatchedRequest",
     "UsageError",
@@ -48,6 +51,12 @@ class LoopMismatchError(UsageError):
 
 class VirtualTimeError(Exception):
     """Virtual time cannot go on: another kind of loop, something real that takes too long, or a deadlock."""
+
+    __module__ = "aiotest_kit"
+
+
+class LeakWarning(ResourceWarning):
+    """A test left something open, and `leaks` is `warn`."""
 
     __module__ = "aiotest_kit"
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterator
 
-__all__ = ["Outside"]
+__all__ = ["LISTENING", "Outside", "address_text", "ends_of", "protocol_of"]
 
 Ends: TypeAlias = "tuple[object, object]"
 
@@ -79,7 +79,7 @@ class Outside:
             elif not (
                 ends[1] == LISTENING or is_inside(ends, counted) or is_idle(protocol_of(self._loop, fd))
             ):
-                yield shown(ends[1] or ends[0])
+                yield f"the connection to {address_text(ends[1] or ends[0])}"
 
 
 LISTENING = "listening"
@@ -129,14 +129,10 @@ def plain(address: Any) -> object:
     return address[:2] if isinstance(address, tuple) else address
 
 
-def shown(address: object) -> str:
-    """A connection, by an address, as a phrase."""
-    if not address:
-        return "a connection without a name"
+def address_text(address: Any) -> str:
+    """An address for a message."""
     return (
-        f"the connection to {address[0]}:{address[1]}"
-        if isinstance(address, tuple)
-        else f"the connection to {address}"
+        f"{address[0]}:{address[1]}" if isinstance(address, tuple) else str(address or "nothing with a name")
     )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pytest
 
-__all__ = ["has_pytest_asyncio", "register_plugin", "register_stacks"]
+__all__ = ["has_pytest_asyncio", "register_leak_check", "register_plugin", "register_stacks"]
 
 
 def register_plugin(manager: pytest.PytestPluginManager) -> None:
@@ -28,6 +28,13 @@ def register_stacks(manager: pytest.PytestPluginManager) -> None:
     """
     if has_pytest_asyncio(manager):
         register_once(manager, "._stacks", f"{__package__}._stacks")
+
+
+def register_leak_check(manager: pytest.PytestPluginManager) -> None:
+    """Register what looks for leaks."""
+    name = f"{__package__}._leak_plugin"
+    if not manager.has_plugin(name):
+        manager.register(import_module("._leak_plugin", __package__).LeakPlugin(), name)
 
 
 def has_pytest_asyncio(manager: pytest.PytestPluginManager) -> bool:

@@ -31,14 +31,16 @@ __all__ = ["Policy", "Watch", "Watched"]
 Unmatched: TypeAlias = Literal["error", "allow", "passthrough"]
 Unused: TypeAlias = Literal["error", "allow"]
 ServedBy: TypeAlias = Literal["auto", "thread"]
+Leaks: TypeAlias = Literal["off", "warn", "error"]
 
 CHOICES: dict[str, tuple[object, ...]] = {
     "unmatched": ("error", "allow", "passthrough"),
     "unused": ("error", "allow"),
     "upstream": ("auto", "thread"),
     "allow_server_errors": (False, True),
+    "leaks": ("off", "warn", "error"),
 }
-OF_THE_PROJECT = ("unmatched", "unused", "upstream")
+OF_THE_PROJECT = ("unmatched", "unused", "upstream", "leaks")
 """Options that the ini file has too."""
 SHOWN_MISSES = 10
 PACKAGE = os.path.dirname(__file__) + os.sep
@@ -57,6 +59,7 @@ class Policy:
     unused: Unused = "error"
     upstream: ServedBy = "auto"
     allow_server_errors: bool = False
+    leaks: Leaks = "off"
 
     @classmethod
     def of(cls, item: pytest.Item) -> Policy:

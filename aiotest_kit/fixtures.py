@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ._loop_thread import LoopThread
     from ._loops import OpenedStack
     from ._router import Router
-    from ._strict import Watch
+    from ._strict import Policy, Watch
     from ._stub_clients import StubClientFactory
     from ._upstream import Upstream
 
@@ -168,17 +168,24 @@ def virtual_clock(request: pytest.FixtureRequest) -> VirtualClock:
 
 def watch_of(item: pytest.Item) -> Watch:
     """The watch over a test, one for all its fixtures."""
-    from ._errors import UsageError
-    from ._strict import Policy, Watch
+    from ._strict import Watch
 
     # They may have been imported into a file of tests, which is no plugin.
     register_plugin(item.config.pluginmanager)
     if WATCH not in item.stash:
-        try:
-            item.stash[WATCH] = Watch(Policy.of(item))
-        except UsageError as error:
-            raise pytest.fail.Exception(str(error), pytrace=False) from None
+        item.stash[WATCH] = Watch(policy_of(item))
     return item.stash[WATCH]
+
+
+def policy_of(item: pytest.Item) -> Policy:
+    """What the settings say for a test."""
+    from ._errors import UsageError
+    from ._strict import Policy
+
+    try:
+        return Policy.of(item)
+    except UsageError as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
 def has_traceback(excinfo: pytest.ExceptionInfo[BaseException]) -> bool:

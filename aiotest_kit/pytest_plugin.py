@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ._registration import register_stacks
+from ._registration import register_leak_check, register_stacks
 from .fixtures import (
     WATCH,
     aiohttp_mock,
@@ -29,9 +29,9 @@ __all__ = ["aiohttp_mock", "aiohttp_stub_client", "aiohttp_upstream", "stack_on_
 
 MARKER = (
     "aiotest(*, unmatched='error' | 'allow' | 'passthrough', unused='error' | 'allow', "
-    "upstream='auto' | 'thread', allow_server_errors=False | True): what aiotest_kit's fixtures make of a "
-    "request that no route answers, of a route never called, and of an error that escapes from an app; and "
-    "what serves aiohttp_upstream"
+    "upstream='auto' | 'thread', allow_server_errors=False | True, leaks='off' | 'warn' | 'error'): what the "
+    "fixtures of aiotest_kit make of a request that no route answers, of a route never called, of an error "
+    "that escapes from an app, and of what a test leaves open; and what serves aiohttp_upstream"
 )
 
 
@@ -50,12 +50,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "what serves aiohttp_upstream: auto, which is the loop of an async test (default), or thread",
         default="auto",
     )
+    parser.addini(
+        "aiotest_kit_leaks", "what a test leaves open: off (default), warn, or error", default="off"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """The marker, and the fixtures that need pytest-asyncio."""
     config.addinivalue_line("markers", MARKER)
     register_stacks(config.pluginmanager)
+    if config.getini("aiotest_kit_leaks") != "off":
+        register_leak_check(config.pluginmanager)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Look for leaks where a marker asks for it; where none does, nothing is done for any test."""
+    if any("leaks" in marker.kwargs for item in session.items for marker in item.iter_markers("aiotest")):
+        register_leak_check(session.config.pluginmanager)
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)

@@ -75,7 +75,7 @@ def test_it(aiohttp_mock, path):
         (
             "unmatchd='allow'",
             "unknown option 'unmatchd' of @pytest.mark.aiotest on test_it.py::TestIt::test_it;"
-            " options are: unmatched, unused, upstream, allow_server_errors",
+            " options are: unmatched, unused, upstream, allow_server_errors, leaks",
         ),
         (
             "unmatched='alow'",
@@ -90,7 +90,7 @@ def test_it(aiohttp_mock, path):
         (
             "'allow'",
             "'allow' of @pytest.mark.aiotest on test_it.py::TestIt::test_it has no name;"
-            " options are: unmatched, unused, upstream, allow_server_errors",
+            " options are: unmatched, unused, upstream, allow_server_errors, leaks",
         ),
     ],
     ids=["option", "value", "type", "position"],

@@ -493,7 +493,9 @@ class TestOutside:
         with ours, theirs:
             loop.add_reader(ours, print)
             async with virtual_time(patience=0.01):
-                with pytest.raises(VirtualTimeError, match="waiting for a connection without a name;"):
+                with pytest.raises(
+                    VirtualTimeError, match="waiting for the connection to nothing with a name;"
+                ):
                     await asyncio.sleep(1)
             loop.remove_reader(ours)
 

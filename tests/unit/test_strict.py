@@ -75,7 +75,7 @@ def test_updated(settings: dict[str, str], policy: Policy) -> None:
         pytest.param(
             {"unmached": "allow"},
             "unknown option 'unmached' of the marker; "
-            "options are: unmatched, unused, upstream, allow_server_errors",
+            "options are: unmatched, unused, upstream, allow_server_errors, leaks",
             id="option",
         ),
         pytest.param(
@@ -211,7 +211,7 @@ def test_handler_error_of_the_kit_alone() -> None:
     assert (
         "while answering GET http://api.test/failed\n"
         "aiotest_kit.UsageError: unknown option 'x' of a handler; "
-        "options are: unmatched, unused, upstream, allow_server_errors"
+        "options are: unmatched, unused, upstream, allow_server_errors, leaks"
     ) == str(watched.verdict())
 
 

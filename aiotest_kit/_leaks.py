@@ -1,0 +1,278 @@
+"""What a test leaves open: sessions, connectors, tasks, connections and listening sockets, and who made them.
+
+`Makers` notes the line that makes a session, a task or a connection; `LeakCheck` compares what a loop has
+before a test and after. Both change things only while a check is on. Knows aiohttp's sessions and asyncio's
+loops. Knows nothing of pytest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+from weakref import ReferenceType, WeakKeyDictionary, ref
+
+import aiohappyeyeballs
+import aiohttp
+
+from ._aiohttp import View, is_idle
+from ._location import shown_path
+from ._outside import LISTENING, address_text, ends_of, protocol_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["LeakCheck", "Makers"]
+
+NOT_USERS = tuple(
+    os.path.dirname(file) + os.sep
+    for file in (__file__, aiohttp.__file__, asyncio.__file__, aiohappyeyeballs.__file__)
+)
+OF_CONNECTIONS = "RequestHandler."
+"""So begin the names of tasks that belong to a connection of aiohttp's server, and with it to that server."""
+SETTLING_TURNS = 3
+"""Turns of the loop in which what was closed is gone."""
+
+
+def place() -> str:
+    """`file:line` of the user's code that is being run."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_code.co_filename.startswith(NOT_USERS):
+        frame = frame.f_back
+    return f"{shown_path(frame.f_code.co_filename)}:{frame.f_lineno}" if frame is not None else "?"
+
+
+@dataclass
+class Made:
+    """A session or connector: where it was made, and whether a test has to close it."""
+
+    reference: ReferenceType[Any]
+    place: str
+    is_excused: bool = False
+
+    def left(self) -> Any:
+        """The session or connector, if it is open and should not be; else None."""
+        thing = self.reference()
+        is_view = isinstance(thing, View)
+        return None if self.is_excused or thing is None or is_view or thing.closed else thing
+
+
+class Makers:
+    """Notes where sessions and connectors are made, from `open` to `close`."""
+
+    def __init__(self) -> None:
+        # By identity, since the garbage collector clears weak references before it calls finalizers.
+        self._made: dict[int, Made] = {}
+        self._undo = ExitStack()
+
+    def open(self) -> None:
+        """Begin to note."""
+        for kind in (aiohttp.BaseConnector, aiohttp.ClientSession):
+            self._undo.callback(setattr, kind, "__init__", kind.__init__)
+            setattr(kind, "__init__", self._noting(kind.__init__))  # noqa: B010 - no type has it as a variable
+
+    def close(self) -> None:
+        """End, and forget."""
+        self._undo.close()
+        self._made.clear()
+
+    def _noting(self, init: Callable[..., None]) -> Callable[..., None]:
+        @wraps(init)
+        def noted(made: Any, *args: Any, **options: Any) -> None:
+            self._made[id(made)] = Made(ref(made), place())
+            init(made, *args, **options)
+
+        return noted
+
+    def forget(self) -> None:
+        """Begin anew, for another test."""
+        self._made.clear()
+
+    def all(self) -> list[Made]:
+        """All that was made since."""
+        return list(self._made.values())
+
+    def made(self, thing: object) -> Made | None:
+        """What is known of a session or connector; it may be about to be collected."""
+        return self._made.get(id(thing))
+
+    def left_open(self) -> Iterator[tuple[str, str]]:
+        """What is open and should not be, and where it was made; of a session's own connector nothing."""
+        left = [(thing, made) for made in self.all() if (thing := made.left()) is not None]
+        owned = {thing.connector for thing, _ in left if isinstance(thing, aiohttp.ClientSession)}
+        for thing, made in left:
+            if thing not in owned:
+                yield type(thing).__name__, made.place
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a loop has at one time."""
+
+    tasks: frozenset[asyncio.Task[Any]]
+    transports: frozenset[Any]
+    listening: frozenset[int]
+
+    @classmethod
+    def by(cls, loop: Any) -> Held:
+        """What a loop has now; loops of others than asyncio tell only of their tasks."""
+        selector = getattr(loop, "_selector", None)
+        descriptors = selector.get_map() if selector is not None else {}
+        transports = getattr(loop, "_transports", {})
+        return cls(
+            frozenset(asyncio.all_tasks(loop)),
+            frozenset(transports.values()),
+            frozenset(fd for fd in descriptors if fd not in transports and is_listening(fd)),
+        )
+
+    def beyond(self, other: Held) -> Held:
+        """What is here and not in another."""
+        return Held(
+            self.tasks - other.tasks, self.transports - other.transports, self.listening - other.listening
+        )
+
+    def and_also(self, other: Held) -> Held:
+        """What is in either."""
+        return Held(
+            self.tasks | other.tasks, self.transports | other.transports, self.listening | other.listening
+        )
+
+
+NOTHING = Held(frozenset(), frozenset(), frozenset())
+
+
+def is_listening(fd: int) -> bool:
+    """Whether a descriptor is a socket that accepts connections."""
+    ends = ends_of(fd)
+    return ends is not None and ends[1] == LISTENING
+
+
+@dataclass
+class LeakCheck:
+    """One test on its loop, or on none: `begin`, then the test and the ends of its fixtures, then `end`."""
+
+    makers: Makers
+    loop: Any = None
+    _before: Held = NOTHING
+    _heard: list[tuple[str, str]] = field(default_factory=list)
+    _places: WeakKeyDictionary[Any, str] = field(default_factory=WeakKeyDictionary)
+    _ports: dict[int, str] = field(default_factory=dict)
+    _undo: ExitStack = field(default_factory=ExitStack)
+
+    def begin(self) -> None:
+        """Take stock, and note from now on."""
+        self.makers.forget()
+        loop = self.loop
+        if loop is None:
+            return
+        self._before = Held.by(loop)
+        self._replace("create_task", self._noting_task(loop.create_task))
+        for name in ("create_connection", "create_unix_connection", "create_server", "create_unix_server"):
+            self._replace(name, self._noting_opened(getattr(loop, name)))
+        handler = loop.get_exception_handler()
+        loop.set_exception_handler(self._hearing(handler))
+        self._undo.callback(loop.set_exception_handler, handler)
+
+    @contextmanager
+    def excusing(self) -> Iterator[None]:
+        """What appears within the block belongs to a fixture that lives on."""
+        made = self.makers.all()
+        held = Held.by(self.loop) if self.loop is not None else NOTHING
+        try:
+            yield
+        finally:
+            for one in self.makers.all():
+                one.is_excused = one.is_excused or one not in made
+            if self.loop is not None:
+                self._before = self._before.and_also(Held.by(self.loop).beyond(held))
+
+    def end(self) -> list[str]:
+        """What was left open, a line each."""
+        try:
+            if self.loop is not None and not self.loop.is_closed():
+                for _ in range(SETTLING_TURNS):
+                    self.loop.call_soon(self.loop.stop)
+                    self.loop.run_forever()
+            found = [*self.makers.left_open(), *self._heard, *self._on_loop()]
+        finally:
+            self._undo.close()
+        return [f"{what}  made at {where}" if where else what for what, where in dict.fromkeys(found)]
+
+    def _replace(self, name: str, value: object) -> None:
+        own = vars(self.loop)
+        if name in own:
+            self._undo.callback(setattr, self.loop, name, own[name])
+        else:
+            self._undo.callback(delattr, self.loop, name)
+        setattr(self.loop, name, value)
+
+    def _noting_task(self, create: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(coroutine: Any, **options: Any) -> Any:
+            task = create(coroutine, **options)
+            self._places[task] = place()
+            return task
+
+        return noted
+
+    def _noting_opened(self, open_it: Callable[..., Any]) -> Callable[..., Any]:
+        async def noted(*args: Any, **options: Any) -> Any:
+            where = place()
+            opened = await open_it(*args, **options)
+            if isinstance(opened, tuple):
+                self._places[opened[0]] = where
+            else:
+                self._ports.update((sock.fileno(), where) for sock in opened.sockets)
+            return opened
+
+        return noted
+
+    def _hearing(self, before: Callable[..., object] | None) -> Callable[..., None]:
+        """An exception handler that keeps what tells of a leak, and hands all on to the one before."""
+
+        def hear(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+            message = str(context["message"])
+            if message == "Unclosed client session":
+                made = self.makers.made(context["client_session"])
+                if made is not None and not made.is_excused:
+                    self._heard.append(("ClientSession", made.place))
+            elif "was never retrieved" in message or message.startswith("Task was destroyed"):
+                future = context.get("task", context.get("future"))
+                why = repr(context.get("exception", future))
+                self._heard.append((f"{message.rstrip('!')}: {why}", self._place(future)))
+            if before is not None:
+                before(loop, context)
+            else:
+                loop.default_exception_handler(context)
+
+        return hear
+
+    def _place(self, thing: Any) -> str:
+        return self._places.get(thing, "")
+
+    def _on_loop(self) -> Iterator[tuple[str, str]]:
+        """The tasks, sockets and connections that are there and were not before."""
+        if self.loop is None or self.loop.is_closed():
+            return
+        new = Held.by(self.loop).beyond(self._before)
+        for task in new.tasks:
+            coroutine: Any = task.get_coro()
+            name = getattr(coroutine, "__qualname__", repr(coroutine))
+            if not name.startswith(OF_CONNECTIONS):
+                yield f"task {name}", self._place(task)
+        for fd in new.listening:
+            ends = ends_of(fd)
+            yield f"a socket that listens on {address_text(ends and ends[0])}", self._ports.get(fd, "")
+        for transport in new.transports:
+            if not self._is_due(transport):
+                address = transport.get_extra_info("peername") or transport.get_extra_info("sockname")
+                yield f"a connection to {address_text(address)}", self._place(transport)
+
+    def _is_due(self, transport: Any) -> bool:
+        """Whether a connection may be open: pooled, at its end, or of a server, which answers for it."""
+        server = getattr(transport, "_server", None)
+        protocol = protocol_of(self.loop, transport.get_extra_info("socket").fileno())
+        return transport.is_closing() or (server is not None and server.is_serving()) or is_idle(protocol)

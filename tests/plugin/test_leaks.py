@@ -1,0 +1,327 @@
+import gc
+import re
+import warnings
+
+import pytest
+
+from .conftest import Ran, Suite
+
+PRELUDE = """
+import asyncio, gc, socket
+import aiohttp, pytest, pytest_asyncio
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+kept = []
+
+async def ok(request):
+    return web.Response(text="ok")
+
+def app():
+    app = web.Application()
+    app.router.add_get("/", ok)
+    return app
+
+async def for_ever():
+    await asyncio.get_running_loop().create_future()
+"""
+
+# The body of a test, and what is said of it; `made` stands for the line of the body that has `# here`.
+LEAKS = {
+    "session": ("kept.append(aiohttp.ClientSession())  # here", ["ClientSession  made"]),
+    "session in a cycle": (
+        "cycle = [aiohttp.ClientSession()]  # here\ncycle.append(cycle)",
+        ["ClientSession  made"],
+    ),
+    "session that is dropped": ("aiohttp.ClientSession()  # here", ["ClientSession  made"]),
+    "session with a connector": (
+        "kept.append(aiohttp.ClientSession(connector=aiohttp.TCPConnector()))  # here",
+        ["ClientSession  made"],
+    ),
+    "connector": ("kept.append(aiohttp.TCPConnector())  # here", ["TCPConnector  made"]),
+    "connector of a session": (
+        "kept.append(aiohttp.TCPConnector())  # here\n"
+        "async with aiohttp.ClientSession(connector=kept[-1], connector_owner=False): pass",
+        ["TCPConnector  made"],
+    ),
+    "task": ("kept.append(asyncio.ensure_future(for_ever()))  # here", ["task for_ever  made"]),
+    "task in a group of names": (
+        "task = asyncio.create_task(for_ever(), name='mine')  # here\nkept.append(task)",
+        ["task for_ever  made"],
+    ),
+    "server": (
+        "kept.append(await asyncio.start_server(print, '127.0.0.1', 0))  # here",
+        ["a socket that listens on 127.0.0.1:PORT  made"],
+    ),
+    "connection": (
+        """
+server = socket.create_server(("127.0.0.1", 0))
+kept.append(await asyncio.open_connection(*server.getsockname()))  # here
+kept.append(server)
+""",
+        ["a connection to 127.0.0.1:PORT  made"],
+    ),
+    "response of a wide session": (
+        "kept.append(await wide.get(wide_url + 'held'))  # here",
+        ["a connection to 127.0.0.1:PORT  made"],
+    ),
+    "exception of a task": (
+        """
+async def fails():
+    raise KeyError("lost")
+asyncio.ensure_future(fails())  # here
+await asyncio.sleep(0)
+gc.collect()
+""",
+        ["Task exception was never retrieved: KeyError('lost')  made"],
+    ),
+    "exception of a future": (
+        "asyncio.get_running_loop().create_future().set_exception(KeyError('lost'))\ngc.collect()",
+        ["Future exception was never retrieved: KeyError('lost')"],
+    ),
+}
+WIDE = """
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def wide_url():
+    app_ = app()
+    async def held(request):
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"x" * 100)
+        await asyncio.sleep(3600)
+        return response
+    app_.router.add_get("/held", held)
+    server = TestServer(app_)
+    await server.start_server(shutdown_timeout=0.01)
+    yield str(server.make_url("/"))
+    await server.close()
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def wide():
+    async with aiohttp.ClientSession() as session:
+        yield session
+    for response in kept:
+        if isinstance(response, aiohttp.ClientResponse):
+            response.close()
+"""
+ALLOWED = ("-W", "ignore::pytest.PytestUnraisableExceptionWarning", "-W", "ignore::ResourceWarning")
+
+
+def body(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.strip("\n").splitlines())
+
+
+def check(suite: Suite, text: str, *args: str) -> Ran:
+    suite.ini("aiotest_kit_leaks = error").pytester.makepyfile(test_it=PRELUDE + text)
+    ran = suite.run(*ALLOWED, "-p", "no:logging", *args)
+    collect()
+    return ran
+
+
+def collect() -> None:
+    """Let what a run left open go, before it disturbs a test that has nothing to do with it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gc.collect()
+
+
+@pytest.mark.parametrize("scope", ["function", "session"])
+def test_leaks(suite: Suite, scope: str) -> None:
+    """Each kind is found once, blamed on the test and on the line; the test after it is clean."""
+    leaks = {name: leak for name, leak in LEAKS.items() if scope == "session" or "wide" not in name}
+    text = f'{WIDE}\npytestmark = pytest.mark.asyncio(loop_scope="{scope}")\n'
+    expected = {}
+    for number, (name, (code, says)) in enumerate(leaks.items()):
+        first = len((PRELUDE + text).strip("\n").splitlines()) + 2
+        arguments = "wide, wide_url" if "wide" in name else ""
+        code = code.strip("\n")
+        text += f"\nasync def test_{number}({arguments}):\n{body(code)}\n"
+        text += f"\nasync def test_after_{number}(): pass\n"
+        line = first + 1 + next((at for at, part in enumerate(code.splitlines()) if "# here" in part), 0)
+        lines = [part.replace("made", f"made at test_it.py:{line}") for part in says]
+        expected[f"ERROR at teardown of test_{number}"] = "\n  ".join(
+            [f"test_it.py::test_{number} left open:", *lines]
+        )
+    ran = check(suite, text)
+    assert expected == {title: without_ports(report) for title, report in ran.reports.items()}
+    ran.outcomes(passed=2 * len(leaks), errors=len(leaks))
+
+
+def without_ports(text: str) -> str:
+    return re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", text)
+
+
+CLEAN = """
+{wide}
+pytestmark = pytest.mark.asyncio(loop_scope="{scope}")
+
+@pytest_asyncio.fixture(loop_scope="{scope}")
+async def own():
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+@pytest_asyncio.fixture(loop_scope="{scope}")
+async def client():
+    async with TestClient(TestServer(app())) as client:
+        yield client
+
+async def test_own_session(own): pass
+
+async def test_inside():
+    async with aiohttp.ClientSession(): pass
+
+async def test_client(client):
+    assert (await client.get("/")).status == 200
+
+async def test_unread_response(client):
+    kept.append(await client.get("/"))
+
+async def test_mock(aiohttp_mock, own):
+    aiohttp_mock.get("http://api.test/").reply(json=1)
+    async with own.get("http://api.test/") as response:
+        assert 1 == await response.json()
+
+async def test_clock(virtual_clock):
+    await asyncio.sleep(1e6)
+
+async def test_cancelled_task():
+    asyncio.ensure_future(for_ever()).cancel()
+
+async def test_ended_task():
+    await asyncio.ensure_future(asyncio.sleep(0))
+
+async def test_thread():
+    await asyncio.to_thread(sum, [1])
+
+async def test_server():
+    async with await asyncio.start_server(print, "127.0.0.1", 0): pass
+
+@pytest.mark.xfail(strict=True)
+async def test_fails():
+    kept.append(aiohttp.ClientSession())
+    assert 0
+
+@pytest.mark.aiotest(leaks="off")
+async def test_off():
+    kept.append(aiohttp.ClientSession())
+    kept.append(asyncio.ensure_future(for_ever()))
+"""
+CLEAN_WIDE = """
+@pytest.mark.parametrize("number", range(3))
+async def test_wide(wide, wide_url, number):
+    async with wide.get(wide_url) as response:
+        assert "ok" == await response.text()
+
+async def test_wide_and_late(request, own, wide, wide_url):
+    async with own.get(wide_url) as response, wide.get(wide_url) as other:
+        pass
+"""
+
+
+@pytest.mark.parametrize("scope", ["function", "session"])
+def test_no_false_alarm(suite: Suite, scope: str) -> None:
+    """What a test or a fixture closes, or what outlives the test on purpose, is no leak."""
+    text = CLEAN.format(scope=scope, wide=WIDE if scope == "session" else "")
+    if scope == "session":
+        text += CLEAN_WIDE
+    check(suite, text, "-W", "ignore:unclosed").outcomes(passed=11 + 4 * (scope == "session"), xfailed=1)
+
+
+def test_warn(suite: Suite) -> None:
+    """With `warn` it is a warning, which has a category of its own."""
+    suite.ini("aiotest_kit_leaks = warn").pytester.makepyfile(
+        test_it=PRELUDE + "async def test_it(): kept.append(aiohttp.ClientSession())"
+    )
+    ran = suite.run(*ALLOWED, "-W", "always::aiotest_kit.LeakWarning")
+    collect()
+    ran.outcomes(passed=1, warnings=1)
+    assert "LeakWarning: test_it.py::test_it left open:" in ran.text
+
+
+def test_marker(suite: Suite) -> None:
+    """A marker turns it on for a test; the others are not looked at."""
+    suite.pytester.makepyfile(
+        test_it=PRELUDE
+        + """
+async def test_not(): kept.append(aiohttp.ClientSession())
+
+@pytest.mark.aiotest(leaks="error")
+async def test_it(): kept.append(aiohttp.ClientSession())
+"""
+    )
+    ran = suite.run(*ALLOWED, "--strict-markers")
+    collect()
+    ran.outcomes(passed=2, errors=1)
+    assert ran.report("ERROR at teardown of test_it").startswith("test_it.py::test_it left open:")
+
+
+def test_sync_and_unittest(suite: Suite) -> None:
+    """Sessions are looked for in tests of any kind."""
+    ran = check(
+        suite,
+        """
+import unittest
+
+async def make():
+    kept.append(aiohttp.ClientSession())  # here
+
+def test_sync(): asyncio.run(make())
+
+class TestIt(unittest.IsolatedAsyncioTestCase):
+    async def test_method(self): await make()
+""",
+    )
+    ran.outcomes(passed=2, errors=2)
+    assert 2 == ran.text.count("ClientSession  made at test_it.py:")
+
+
+@pytest.mark.parametrize("setting", ["", "aiotest_kit_leaks = off"])
+def test_off(suite: Suite, setting: str) -> None:
+    """Switched off, nothing is imported, registered or patched for it."""
+    suite.ini(setting).pytester.makepyfile(
+        test_it="""
+import sys
+import aiohttp
+
+async def test_it(request):
+    assert not request.config.pluginmanager.has_plugin("aiotest_kit._leak_plugin")
+    assert "_aiotest_leaks" not in request.fixturenames
+    assert "ClientSession.__init__" == aiohttp.ClientSession.__init__.__qualname__
+    assert "aiohttp.client" == aiohttp.ClientSession.__init__.__globals__["__name__"]
+"""
+    )
+    suite.run().outcomes(passed=1)
+
+
+def test_nothing_is_left(suite: Suite) -> None:
+    """After the run aiohttp is as before."""
+    import aiohttp
+
+    before = aiohttp.ClientSession.__init__, aiohttp.BaseConnector.__init__
+    check(suite, "async def test_it(): pass").outcomes(passed=1)
+    assert before == (aiohttp.ClientSession.__init__, aiohttp.BaseConnector.__init__)
+
+
+def test_uvloop(suite: Suite) -> None:
+    """On uvloop, which tells less of itself, sessions and tasks are found."""
+    pytest.importorskip("uvloop")
+    suite.conftest("""
+import pytest, uvloop
+
+@pytest.fixture(scope="session")
+def event_loop_policy():
+    return uvloop.EventLoopPolicy()
+""")
+    ran = check(
+        suite,
+        """
+async def test_session(): kept.append(aiohttp.ClientSession())
+async def test_task(): kept.append(asyncio.ensure_future(for_ever()))
+async def test_nothing(): pass
+""",
+        "-W",
+        "ignore::DeprecationWarning",
+        "-W",
+        "ignore::pytest.PytestDeprecationWarning",
+    )
+    ran.outcomes(passed=3, errors=2)
