@@ -179,7 +179,7 @@ class Upstream(Router):
         if self._url is None:
             raise UsageError("this upstream was not started; use it within `async with`")
         if self._serving is not None and not self._serving.loop.is_running():
-            raise LoopMismatchError(other_loop(self._url, self._serving.loop))
+            raise LoopMismatchError(self.other_loop())
         return self._url
 
     @property
@@ -338,9 +338,20 @@ class Upstream(Router):
         if serving is None:
             return []
         if serving.loop is not asyncio.get_running_loop():
-            raise LoopMismatchError(other_loop(self._url, serving.loop))
+            raise LoopMismatchError(self.other_loop())
         self._serving = None
         return await serving.stop()
+
+    def other_loop(self) -> str:
+        """That it is of no use while its loop does not run, for a message."""
+        current = running_loop()
+        beside = f"while {current!r} does" if current else "and neither does another one here"
+        serving = self._serving.loop if self._serving is not None else None
+        return (
+            f"the upstream at {self._url} is served by the loop {serving!r}, which does not run {beside}; "
+            "start it on the loop that uses it (the same loop_scope), or let a thread serve it: "
+            "Upstream(thread=True)"
+        )
 
     def _url_at(self, port: int | None) -> URL:
         scheme = "https" if self._authority else "http"
@@ -358,16 +369,6 @@ class Upstream(Router):
     @property
     def _owner(self) -> str:
         return "Upstream"
-
-
-def other_loop(url: URL | None, serving: asyncio.AbstractEventLoop) -> str:
-    """That an upstream is of no use while its loop does not run."""
-    current = running_loop()
-    beside = f"while {current!r} does" if current else "and neither does another one here"
-    return (
-        f"the upstream at {url} is served by the loop {serving!r}, which does not run {beside}; start it on "
-        "the loop that uses it (the same loop_scope), or let a thread serve it: Upstream(thread=True)"
-    )
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:

@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from ._strict import Policy, Watch
     from ._stub_clients import StubClientFactory
     from ._upstream import Upstream
+    from ._wide_upstreams import Scope
 
 __all__ = [
     "aiohttp_mock",
     "aiohttp_stub_client",
     "aiohttp_upstream",
     "pytest_plugin_registered",
+    "upstream_fixture",
     "virtual_clock",
 ]
 
@@ -164,6 +166,31 @@ def virtual_clock(request: pytest.FixtureRequest) -> VirtualClock:
         return stack.enter_now(virtual_time())
     except VirtualTimeError as error:
         raise pytest.fail.Exception(str(error), pytrace=False) from None
+
+
+def upstream_fixture(
+    *,
+    scope: Scope = "session",
+    loop_scope: Scope | None = None,
+    thread: bool | None = None,
+    name: str | None = None,
+) -> Any:
+    """A fixture that gives an `Upstream` to all tests of a scope: `users_api = upstream_fixture()`.
+
+    A thread serves it, so that tests on any loop, and sync ones, may use it. With a `loop_scope`, or with
+    `thread=False`, it is served on the loop of that scope, or of its own, for tests on that loop; a use from
+    another raises `LoopMismatchError`. Its name is that of the variable, or `name`.
+
+    Routes and calls are kept from test to test: add them within `with users_api.scope():`, or have a fixture
+    do so. An error that escapes from a handler is raised when the scope ends.
+
+    Raises:
+        UsageError: a scope is unknown, or the settings do not go together.
+    """
+    from ._wide_upstreams import in_loop, in_thread, loop_scope_for
+
+    served_on = loop_scope_for(scope, loop_scope, thread)
+    return in_thread(scope, name) if served_on is None else in_loop(scope, served_on, name)
 
 
 def watch_of(item: pytest.Item) -> Watch:
