@@ -44,6 +44,22 @@ if TYPE_CHECKING:
     from ._upstream import Upstream
     from ._verify import Calls
     from ._visits import AppCall
+    from ._websocket import (
+        ScriptStep,
+        WebSocketConnection,
+        WebSocketMessage,
+        abort,
+        close,
+        expect,
+        expect_close,
+        expect_json,
+        pause,
+        ping,
+        send,
+        send_bytes,
+        send_json,
+    )
+    from ._websocket_routes import WebSocketRoute
 
 __all__ = [
     "AppCall",
@@ -76,6 +92,7 @@ __all__ = [
     "Reset",
     "Route",
     "Router",
+    "ScriptStep",
     "SessionCall",
     "Stall",
     "Stub",
@@ -92,12 +109,25 @@ __all__ = [
     "VirtualClock",
     "VirtualTime",
     "VirtualTimeError",
+    "WebSocketConnection",
+    "WebSocketMessage",
+    "WebSocketRoute",
     "WrongEncoding",
+    "abort",
     "around_requests",
+    "close",
+    "expect",
+    "expect_close",
+    "expect_json",
     "make_request",
     "mock",
     "mock_session",
     "named_route",
+    "pause",
+    "ping",
+    "send",
+    "send_bytes",
+    "send_json",
     "virtual_time",
 ]
 
@@ -138,6 +168,22 @@ HOMES: dict[str, tuple[str, ...]] = {
     "_stubs": ("AppRequest", "Stub", "Stubs"),
     "_verify": ("Calls",),
     "_visits": ("AppCall",),
+    "_websocket": (
+        "ScriptStep",
+        "WebSocketConnection",
+        "WebSocketMessage",
+        "abort",
+        "close",
+        "expect",
+        "expect_close",
+        "expect_json",
+        "pause",
+        "ping",
+        "send",
+        "send_bytes",
+        "send_json",
+    ),
+    "_websocket_routes": ("WebSocketRoute",),
 }
 
 

@@ -191,6 +191,11 @@ class StubServer(PortlessServer):
         return self.stubs.never_called
 
     @property
+    def unfinished(self) -> tuple[str, ...]:
+        """None: the app itself speaks its websockets."""
+        return ()
+
+    @property
     def handler_errors(self) -> tuple[HandlerError, ...]:
         """What escaped from the app and from handlers of stubs, in order."""
         return self.stubs.handler_errors

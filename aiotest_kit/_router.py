@@ -19,6 +19,7 @@ from ._patterns import RequestPattern
 from ._routes import HandlerError, Hit, Miss, Route, Table
 from ._urls import join_prefix, url_pattern
 from ._verify import Asserted, Calls
+from ._websocket_routes import HANDSHAKE, WebSocketRoute
 
 if TYPE_CHECKING:
     import asyncio
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from ._messages import Request
     from ._patterns import MatchOptions
     from ._urls import UrlLike
+    from ._websocket import WebSocketOptions
 
 __all__ = ["Router", "raise_handler_error"]
 
@@ -73,12 +75,53 @@ class Router(Asserted[Route]):
         Raises:
             UsageError: the URL, the template or an option cannot work.
         """
-        if self._headers is not None:
-            match["headers"] = merged(self._headers, match.get("headers"))
-        pattern = pattern_of(method, under(self._prefix, url), match)
-        route = Route(self._table, pattern, name, self._logs)
+        route = Route(self._table, self._request_pattern(method, url, match), name, self._logs)
         self._table.add(route)
         return route
+
+    def ws(
+        self,
+        url: UrlLike,
+        *,
+        name: str | None = None,
+        protocols: Iterable[str] = (),
+        heartbeat: float | None = None,
+        autoping: bool = True,
+        compress: bool = True,
+        max_msg_size: int = 4 * 1024 * 1024,
+        **match: Unpack[MatchOptions],
+    ) -> WebSocketRoute:
+        """Add a route for websockets; `ws://` and `http://` are the same origin, `wss://` and `https://` too.
+
+        `protocols` are the subprotocols to agree on, the client's preference first; `heartbeat`, in seconds,
+        `autoping`, `compress` and `max_msg_size`, in bytes, are those of `web.WebSocketResponse`. The rest is
+        as for `route`.
+
+        Raises:
+            UsageError: the URL, the template or an option cannot work.
+        """
+        if isinstance(protocols, str):
+            raise UsageError(f"protocols={protocols!r}: several names, such as [{protocols!r}]")
+        match["headers"] = merged({"Upgrade": HANDSHAKE}, match.get("headers"))
+        options: WebSocketOptions = {
+            "protocols": tuple(protocols),
+            "heartbeat": heartbeat,
+            "autoping": autoping,
+            "compress": compress,
+            "max_msg_size": max_msg_size,
+        }
+        route = WebSocketRoute(
+            self._table, self._request_pattern("GET", url, match), name, self._logs, options
+        )
+        self._table.add(route)
+        return route
+
+    def _request_pattern(
+        self, method: str | Iterable[str], url: UrlLike, match: MatchOptions
+    ) -> RequestPattern:
+        if self._headers is not None:
+            match["headers"] = merged(self._headers, match.get("headers"))
+        return pattern_of(method, under(self._prefix, url), match)
 
     def get(self, url: UrlLike, *, name: str | None = None, **match: Unpack[MatchOptions]) -> Route:
         """Add a route for GET; see `route`."""
@@ -212,6 +255,13 @@ class Router(Asserted[Route]):
         """The routes that no request reached and that are not optional, in order of addition."""
         routes = (*self.routes, *self._table.discarded)
         return tuple(route for route in routes if not route.calls and not route.is_optional)
+
+    @property
+    def unfinished(self) -> tuple[str, ...]:
+        """A report for each script of a websocket of which the client left something out."""
+        routes = (*self.routes, *self._table.discarded)
+        scripted = [route for route in routes if isinstance(route, WebSocketRoute)]
+        return tuple(report for route in scripted for report in route.unfinished())
 
     def find(self, request: Request) -> Hit | Miss:
         """The route that answers `request`, or what is nearest; `request.match_info` has its captures."""

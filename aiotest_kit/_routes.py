@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
-    from typing_extensions import Unpack
+    from typing_extensions import Self, Unpack
     from yarl import URL
 
     from ._answers import Answer
@@ -52,6 +52,8 @@ class Route(Asserted["Route"]):
     is_optional: bool = False
     gate: Gate | None = None
     _position = 0
+    not_said: Step = NOT_SAID
+    """What is answered if nothing was said of it."""
 
     def __init__(
         self, table: Table, pattern: RequestPattern, name: str | None, logs: tuple[Calls[Route], ...]
@@ -78,7 +80,7 @@ class Route(Asserted["Route"]):
         times: int | None = None,
         attempts: int | None = None,
         **options: Unpack[ReplyOptions],
-    ) -> Route:
+    ) -> Self:
         """Add an answer to the sequence: a status with the keywords of `Reply`, or one of these.
 
         A `Reply`; a body (`dict` or `list` as JSON, `str`, `bytes`); an exception instance or class, raised
@@ -95,26 +97,26 @@ class Route(Asserted["Route"]):
         delay = 0.0
         if not isinstance(answer, int) and "delay" in options:
             delay = checked_delay(options.pop("delay"))
-        return self._add(as_answer(answer, options), times, attempts, delay)
+        return self._add(self.answer_of(answer, options), times, attempts, delay)
 
-    def replies(self, *answers: object) -> Route:
+    def replies(self, *answers: object) -> Self:
         """Add several answers to the sequence, each given once and the last for ever.
 
         Each is what `reply` takes as its first argument.
         """
         if not answers:
             raise UsageError("replies() needs at least one answer")
-        for answer in [as_answer(answer, {}) for answer in answers]:
+        for answer in [self.answer_of(answer, {}) for answer in answers]:
             self._add(answer)
         return self
 
-    def redirect(self, location: str | URL, status: int = 302, **options: Unpack[ReplyOptions]) -> Route:
+    def redirect(self, location: str | URL, status: int = 302, **options: Unpack[ReplyOptions]) -> Self:
         """Send the client to `location` (301, 302, 303, 307 or 308; RFC 9110, 15.4)."""
         return self._add(redirect(location, status, {**options}))
 
     def stream(
         self, pieces: object, status: int = 200, *, times: int | None = None, **options: Unpack[ReplyOptions]
-    ) -> Route:
+    ) -> Self:
         """Send a body piece by piece.
 
         `pieces` are a list of chunks, in which a number is a pause in seconds, or a generator function,
@@ -126,7 +128,7 @@ class Route(Asserted["Route"]):
         delay = checked_delay(options.pop("delay", 0))
         return self._add(Stream(pieces, Reply(status, **options)), times, delay=delay)
 
-    def sse(self, events: Iterable[object], **options: Unpack[ReplyOptions]) -> Route:
+    def sse(self, events: Iterable[object], **options: Unpack[ReplyOptions]) -> Self:
         """Send a `text/event-stream` (HTML, 9.2.5).
 
         An event is a mapping of `event`, `id`, `retry` (milliseconds), `data` (text, or JSON of anything
@@ -140,7 +142,7 @@ class Route(Asserted["Route"]):
         script: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
         *,
         times: int | None = None,
-    ) -> Route:
+    ) -> Self:
         """Give the connection to a script: `async def script(reader, writer)`.
 
         It starts as soon as the head of the request has matched, and reads the request from its first
@@ -150,7 +152,7 @@ class Route(Asserted["Route"]):
             raise UsageError(f"raw() takes an async function of reader and writer; got {one_line(script)}")
         return self._add(Raw(script), times)
 
-    def forward(self, origin: str | URL) -> Route:
+    def forward(self, origin: str | URL) -> Self:
         """Relay to a real server, and its answer back: redirects, encodings and cookies untouched."""
         return self._add(Forward.to(origin))
 
@@ -170,12 +172,12 @@ class Route(Asserted["Route"]):
         """Where it was added, `file:line`."""
         return str(self.place)
 
-    def optional(self) -> Route:
+    def optional(self) -> Self:
         """Let it be: a test in which it is never called passes."""
         self.is_optional = True
         return self
 
-    def named(self, name: str) -> Route:
+    def named(self, name: str) -> Self:
         """Give it a name for reports."""
         self.name = name
         return self
@@ -200,7 +202,7 @@ class Route(Asserted["Route"]):
 
     def _add(
         self, answer: Reply | Answer, times: int | None = None, attempts: int | None = None, delay: float = 0
-    ) -> Route:
+    ) -> Self:
         if times is not None:
             check_count("times", times)
         if attempts is not None:
@@ -214,6 +216,10 @@ class Route(Asserted["Route"]):
 
     # For the table and the peer.
 
+    def answer_of(self, answer: object, options: ReplyOptions) -> Reply | Answer:
+        """What the first argument of `reply` stands for."""
+        return as_answer(answer, options)
+
     def candidate(self, request: Request) -> Candidate | None:
         """The route as a candidate for the method and URL of `request`; None if these are not its own."""
         pattern = self.pattern
@@ -226,7 +232,7 @@ class Route(Asserted["Route"]):
     @property
     def answers_early(self) -> bool:
         """Whether the next answer is given before the body of the request has come."""
-        step = self._steps[self._position] if self._position < len(self._steps) else NOT_SAID
+        step = self._steps[self._position] if self._position < len(self._steps) else self.not_said
         return isinstance(step.answer, Early)
 
     def record(self, call: Call[Route]) -> None:
@@ -265,7 +271,7 @@ class Route(Asserted["Route"]):
             return steps[0]
         with self._table.lock:
             if not steps:
-                return NOT_SAID
+                return self.not_said
             self.replied += 1
             if self._position == len(steps):
                 # Two loops found the route at once; the one too late is given the last answer again.

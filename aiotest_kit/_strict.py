@@ -114,6 +114,11 @@ class Watched(Protocol):
         ...
 
     @property
+    def unfinished(self) -> Sequence[str]:
+        """A report for each script of a websocket of which the client left something out."""
+        ...
+
+    @property
     def handler_errors(self) -> Sequence[HandlerError]:
         """What escaped from handlers."""
         ...
@@ -130,7 +135,9 @@ class Watch:
 
     def verdict(self) -> BaseException | None:
         """What fails a test whose call went well; None if nothing does."""
-        return self.handler_failure() or self.failure([*self.unanswered(), *self.never_called()])
+        return self.handler_failure() or self.failure(
+            [*self.unanswered(), *self.never_called(), *self.unfinished()]
+        )
 
     def late_verdict(self) -> BaseException | None:
         """What fails the teardown of a test that passed: what happened since.
@@ -173,6 +180,12 @@ class Watch:
         for router in self.routers:
             if self.policy.unused == "error" and router.never_called:
                 yield explain_unused(router.never_called, [call.request for call in router.calls])
+
+    def unfinished(self) -> Iterator[str]:
+        """A report for each script of a websocket that still expects something, if the policy minds."""
+        for router in self.routers:
+            if self.policy.unused == "error":
+                yield from router.unfinished
 
     def sections(self, raised: BaseException | None) -> Iterator[tuple[str, str]]:
         """What helps to understand a failure beside the exception that was raised: titles and texts."""

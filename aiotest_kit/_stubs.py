@@ -215,6 +215,12 @@ class Stubs(Router):
         """Not for an app, which is one host; its routes are stubbed by their paths."""
         raise UsageError(f"host({str(prefix)!r}): stubs are for one app; give them whole paths")
 
+    def ws(self, url: UrlLike, **options: object) -> NoReturn:
+        """Not for an app, whose own handler speaks the websocket."""
+        raise UsageError(
+            f"ws({str(url)!r}): the app itself speaks its websockets; aiohttp_mock.ws() is a stub"
+        )
+
     def mount(self, origin: str | URL, target: object) -> NoReturn:
         """Not for an app; another one is mounted in the mock of what the app calls."""
         raise UsageError(f"mount({str(origin)!r}): an app is not mounted in another; aiohttp_mock.mount() is")

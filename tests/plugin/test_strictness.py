@@ -474,3 +474,38 @@ async def test_it(aiohttp_mock):
     await swallow(f"{HOST}/2")
 """)
     suite.run().outcomes(passed=1)
+
+
+def test_a_script_that_is_not_finished(pytester: pytest.Pytester) -> None:
+    """A websocket's script that still expects something fails the test, unless the policy allows it."""
+    pytester.makepyfile(
+        """
+        import aiohttp, pytest
+        from aiotest_kit import expect
+
+        @pytest.fixture
+        async def session():
+            async with aiohttp.ClientSession() as session:
+                yield session
+
+        @pytest.fixture
+        def talk(aiohttp_mock, session):
+            aiohttp_mock.ws("wss://stream.test/ticks").script(expect("hello"), expect("bye"))
+            return session.ws_connect("wss://stream.test/ticks")
+
+        async def test_strict(talk):
+            await (await talk).send_str("hello")
+
+        @pytest.mark.aiotest(unused="allow")
+        async def test_allowed(talk):
+            await (await talk).send_str("hello")
+        """
+    )
+
+    options = ("-o", "asyncio_mode=auto", "-o", "asyncio_default_fixture_loop_scope=function")
+    result = pytester.runpytest_inprocess(*options, "-p", "no:cacheprovider")
+
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        ["the script of wss://stream.test/ticks (*) was not finished", "  step * of 2: *"]
+    )

@@ -28,7 +28,7 @@ LAYOUT = """
     _patterns
     _answers _faults _index _websocket _forward _explain
     _verify _steps
-    _routes
+    _routes _websocket_routes
     _router
     _wire _guest _attempts _cassette _strict _loops
     _peer
