@@ -31,6 +31,8 @@ ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / ".venvs"
 AIOHTTPS = ("3.13.5", "newest")
 
+SETTINGS = ("pyproject.toml", "pytest.ini", "setup.cfg", "tox.ini")
+
 INTERNET = "reaches a server on the internet"
 PRIVATE = "is about what is private to the library: "
 
@@ -145,9 +147,11 @@ def prepared(name: str, suite: Suite) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     shutil.copytree(given / "tests", folder / "tests")
-    for settings in ("pyproject.toml", "setup.cfg", "pytest.ini", "tox.ini"):
+    for settings in SETTINGS:
         if (given / settings).exists():
             shutil.copy(given / settings, folder)
+    if not any("pytest" in (folder / name).read_text() for name in SETTINGS if (folder / name).exists()):
+        (folder / "pytest.ini").write_text("[pytest]\n")  # or pytest looks for settings further up
     plugins = [f"aiotest_kit.compat.{name}"] if name != "aioresponses" else []
     (folder / "compat_redirect.py").write_text(REDIRECT.format(name=name, plugins=plugins))
     return folder

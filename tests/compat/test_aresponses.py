@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import AsyncIterator
 from typing import Any
+from unittest.mock import Mock
 
 import aiohttp
 import pytest
@@ -20,7 +21,7 @@ from aiotest_kit.compat.aresponses.errors import (
     UnorderedRouteCallError,
     UnusedRouteError,
 )
-from aiotest_kit.compat.aresponses.main import RawResponse, Route, RoutingLog
+from aiotest_kit.compat.aresponses.main import RawResponse, Route, RoutingLog, send_raw
 from aiotest_kit.compat.aresponses.utils import ANY, text_matches
 
 URL = "http://api.test/a"
@@ -161,6 +162,13 @@ async def test_raw_response(server: ResponsesMockServer, session: aiohttp.Client
     server.add(response=server.RawResponse(b"nonsense"))
     with pytest.raises(aiohttp.ClientResponseError):
         await session.get(URL)
+
+
+def test_raw_response_to_a_client_that_is_gone() -> None:
+    """There is nobody to send to, and nothing happens."""
+    request = Mock(spec=web.BaseRequest, transport=None)
+
+    assert isinstance(send_raw(request, RawResponse(b"late")), web.Response)
 
 
 async def test_error_in_a_function(server: ResponsesMockServer, session: aiohttp.ClientSession) -> None:

@@ -13,6 +13,14 @@ SURE = {
         "from aiointercept import aiointercept, CallbackResult\n",
         "from aiotest_kit.compat.aiointercept import aiointercept, CallbackResult\n",
     ),
+    "of aioresponses": (
+        "from aioresponses import CallbackResult, aioresponses as mocked\n"
+        "from aioresponses.compat import merge_params, normalize_url\n"
+        "from aioresponses.core import RequestCall, RequestMatch\n",
+        f"from {KIT}.aioresponses import CallbackResult, aioresponses as mocked\n"
+        f"from {KIT}.aioresponses.compat import merge_params, normalize_url\n"
+        f"from {KIT}.aioresponses.core import RequestCall, RequestMatch\n",
+    ),
     "a name by another": (
         "from aresponses import ResponsesMockServer as Server  # ours\n",
         "from aiotest_kit.compat.aresponses import ResponsesMockServer as Server  # ours\n",
@@ -163,6 +171,14 @@ LEFT = {
             2,
             "'aiointercept.core.CallbackResult' is a name in a text; to patch or import it, "
             "write 'aiotest_kit.compat.aiointercept.core.CallbackResult'",
+        ),
+    ),
+    "the target of a patch in aioresponses": (
+        "@patch('aioresponses.core.ClientResponse')\ndef test(_): ...\n",
+        (
+            1,
+            "'aioresponses.core.ClientResponse' is a name in a text; to patch or import it, "
+            "write 'aiotest_kit.compat.aioresponses.core.ClientResponse'",
         ),
     ),
     "the target of a patch that has none": (
