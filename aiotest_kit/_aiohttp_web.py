@@ -239,11 +239,13 @@ def set_match_info(request: web.Request, match_info: web.UrlMappingMatchInfo) ->
 
 def read_again(request: web.Request, data: bytes) -> None:
     """Let the body of a request, which was read from its `content`, be read once more."""
-    content = StreamReader(request.protocol, 2**16, loop=asyncio.get_running_loop())
+    # The limit is what may wait before the connection is paused; this does not come from there.
+    content = StreamReader(request.protocol, len(data) + 1, loop=asyncio.get_running_loop())
     if data:
         content.feed_data(data)
     content.feed_eof()
     request._payload = content
+    request._cache.pop("content", None)
 
 
 class AppConnector(MemoryTCPConnector):
@@ -327,7 +329,7 @@ def request_alone(
         method, str(url), http.HttpVersion11, CIMultiDictProxy(headers), raw, False, None, False, False, url
     )
     protocol = Unserved(loop, transport)
-    content = StreamReader(protocol, 2**16, loop=loop)
+    content = StreamReader(protocol, len(body) + 1, loop=loop)
     if body:
         content.feed_data(body)
     content.feed_eof()

@@ -166,7 +166,7 @@ def explain_absent(
 
     nearest = sorted(by_path, key=likeness, reverse=True)[:SHOWN_ROUTES]
     lines = [
-        f"  {'|'.join(dict.fromkeys(by_path[path, name]))} {path}" + (f'  "{name}"' if name else "")
+        f"  {'|'.join(sorted(set(by_path[path, name])))} {path}" + (f'  "{name}"' if name else "")
         for path, name in nearest
     ]
     return "\n".join([f"the app has no route {asked}; nearest of {len(every)}:", *lines])

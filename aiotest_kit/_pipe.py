@@ -98,10 +98,12 @@ class ImpliedTLS:
         self.server_hostname = server_hostname
 
     def getpeercert(self, binary_form: bool = False) -> dict[str, object] | bytes:
-        """A certificate for the host that was asked for; it has no binary form."""
+        """A certificate for the host that was asked for, none at the server's end; it has no binary form."""
         if binary_form:
             return b""
-        name = self.server_hostname or ""
+        name = self.server_hostname
+        if name is None:
+            return {}
         return {"subject": ((("commonName", name),),), "subjectAltName": (("DNS", name),)}
 
     def cipher(self) -> tuple[str, str, int]:

@@ -1,13 +1,16 @@
 """Single routes of an app, answered by stubs in the place of their handlers."""
 
+import io
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import pytest
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from aiotest_kit import named_route
+from aiotest_kit import AppRequest, Reply, Stubs, UsageError, make_request, named_route
+from aiotest_kit._app import Door
 from aiotest_kit._app_routes import NamedRoute
 
 from .conftest import Client, Open
@@ -90,7 +93,7 @@ async def status_of(client: Client, method: str, path: str) -> int:
     ],
 )
 async def test_a_stub_answers_in_the_place_of(
-    place: str | NamedRoute, path: str, open_client: Open, door: Literal["memory", "tcp"], tmp_path: Path
+    place: str | NamedRoute, path: str, open_client: Open, door: Door, tmp_path: Path
 ) -> None:
     """A stub is found by the path that is registered, by one that it serves, and by name."""
     (tmp_path / "a.txt").write_text("a")
@@ -119,3 +122,219 @@ async def test_a_template_is_for_what_the_app_resolves_to_it(open_client: Open) 
     client.stubs.get("/users/{id}").reply(418)
 
     assert [200, 418] == [await status_of(client, "GET", path) for path in ("/users/me", "/users/7")]
+
+
+async def test_the_newest_stub_wins(open_client: Open) -> None:
+    """A spent stub leaves its requests to an older one, and then to the app."""
+    client = await open_client(make_app())
+    client.stubs.get("/users/{id}").reply(503, times=1)
+    client.stubs.get("/users/7").reply(502, times=1)
+
+    assert [502, 503, 200] == [await status_of(client, "GET", "/users/7") for _ in range(3)]
+
+
+async def test_stubs_of_two_clients(open_client: Open) -> None:
+    """Two clients of one app have stubs of their own, at the same time."""
+    app = make_app()
+    one, two = await open_client(app), await open_client(app, base_url="https://two.test")
+    one.stubs.get("/users/7").reply(501)
+    two.stubs.get("/users/7").reply(502)
+
+    assert [501, 502] == [await status_of(client, "GET", "/users/7") for client in (one, two)]
+    await one.close()
+    assert 502 == await status_of(two, "GET", "/users/7")
+
+
+@pytest.mark.parametrize(
+    ("options", "body", "is_stubbed"),
+    [
+        ({"json": {"name": "Ann"}}, {"name": "Ann"}, True),
+        ({"json": {"name": "Ann"}}, {"name": "Bob"}, False),
+        ({"where": lambda request: request.json()["name"] == "Ann"}, {"name": "Ann"}, True),
+        ({"headers": {"X-Key": "k"}}, {}, False),
+    ],
+)
+async def test_what_a_stub_asks(
+    options: dict[str, Any], body: object, is_stubbed: bool, open_client: Open, door: Door
+) -> None:
+    """A stub may ask for more than its route; what it does not answer the app does, body included."""
+    client = await open_client(make_app(), door=door)
+    stub = client.stubs.post("/users", **options).reply(418)
+
+    async with client.post("/users", json=body) as response:
+        assert (418 if is_stubbed else 201) == response.status
+        if not is_stubbed:
+            assert body == await response.json()
+    assert is_stubbed is stub.called
+    assert body == client.calls.one().request.json()
+
+
+async def test_a_streamed_body_that_no_stub_answers(open_client: Open, door: Door) -> None:
+    """A handler may read as a stream what a stub had to look at, however long it is."""
+    client = await open_client(make_app(), door=door)
+    client.stubs.post("/upload", body=b"nothing").reply(418)
+    body = b"x" * 5_000_000
+
+    async with client.post("/upload", data=io.BytesIO(body)) as response:
+        assert {"size": len(body)} == await response.json()
+    assert body == client.calls.one().request.body
+
+
+async def test_a_stub_has_the_request(open_client: Open, door: Door) -> None:
+    """A stub's handler and its log have the whole request, as the server received it."""
+    client = await open_client(make_app(), door=door)
+    seen: list[AppRequest] = []
+
+    def answer(request: AppRequest) -> Reply:
+        seen.append(request)
+        return Reply(200, json={"id": request.match_info["id"], "name": request.json()["name"]})
+
+    stub = client.stubs.route("GET", "/users/{id}").reply(answer)
+    async with client.get("/users/7?page=2", json={"name": "Ann"}) as response:
+        assert {"id": "7", "name": "Ann"} == await response.json()
+
+    assert [call.request for call in stub.calls] == seen
+    stub.assert_called_once_with(query={"page": "2"}, json={"name": "Ann"})
+    assert seen[0].web_request.app is client.app
+    assert client.make_url("/users/7?page=2") == seen[0].url
+    assert seen[0].route in set(client.app.router["user-detail"])
+
+
+async def test_middlewares_run_around_a_stub(open_client: Open) -> None:
+    """They see its reply as they would see the handler's, unless it is to answer before them."""
+    client = await open_client(make_app())
+    client.stubs.get("/users/7").reply(418)
+    client.stubs.get("/users/8", before_middlewares=True).reply(418)
+
+    async with client.get("/users/7") as response:
+        assert (418, "yes") == (response.status, response.headers["X-Signed"])
+    async with client.get("/users/8") as response:
+        assert (418, None) == (response.status, response.headers.get("X-Signed"))
+    async with client.get("/users/9") as response:
+        assert (200, "yes") == (response.status, response.headers["X-Signed"])
+
+
+@pytest.mark.parametrize("before_middlewares", [False, True])
+async def test_original(before_middlewares: bool, open_client: Open) -> None:
+    """A stub's handler may ask the app, and change or pass on what it answers."""
+    client = await open_client(make_app())
+    stub = client.stubs.get("/users/{id}", before_middlewares=before_middlewares)
+
+    async def wrapped(request: AppRequest) -> web.StreamResponse:
+        response = await stub.original(request)
+        assert before_middlewares is ("X-Signed" in response.headers)
+        response.headers["X-Wrapped"] = "yes"
+        return response
+
+    stub.reply(wrapped)
+    async with client.get("/users/7") as response:
+        assert {"id": "7"} == await response.json()
+        assert ("yes", "yes") == (response.headers["X-Wrapped"], response.headers["X-Signed"])
+    reply = stub.calls.one().reply
+    assert reply is not None
+    assert {"id": "7"} == reply.json()
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/items/3"), ("GET", "/static/a.txt"), ("GET", "/admin/stats/monday")]
+)
+async def test_spies(method: str, path: str, open_client: Open, door: Door, tmp_path: Path) -> None:
+    """`stub.reply(stub.original)` only looks, whatever the handler is."""
+    (tmp_path / "a.txt").write_text("a")
+    client = await open_client(make_app(tmp_path), door=door)
+    async with client.request(method, path) as response:
+        expected = response.status, await response.read()
+    stub = client.stubs.route(method, path)
+    stub.reply(stub.original)
+
+    async with client.request(method, path) as response:
+        assert expected == (response.status, await response.read())
+    stub.assert_called_once()
+
+
+async def test_original_raises(open_client: Open) -> None:
+    """What the handler raises for HTTP, a middleware still sees raised."""
+    seen: list[str] = []
+
+    @web.middleware
+    async def watching(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPException as exc:
+            seen.append(exc.reason)
+            raise
+
+    async def missing(request: web.Request) -> web.Response:
+        raise web.HTTPNotFound(reason="no such thing")
+
+    app = web.Application(middlewares=[watching])
+    app.router.add_get("/thing", missing)
+    client = await open_client(app)
+    stub = client.stubs.get("/thing")
+    stub.reply(stub.original)
+
+    assert 404 == await status_of(client, "GET", "/thing")
+    assert ["no such thing"] == seen
+
+
+async def test_original_elsewhere() -> None:
+    """Outside of a handler of a stub there is nothing that it could ask."""
+    stub = Stubs(make_app()).get("/users/me")
+
+    with pytest.raises(UsageError) as caught:
+        await stub.original(make_request("GET", "/users/me"))
+
+    assert (
+        "original() is for a handler of the stub, while it answers: "
+        "async def handler(request): return await stub.original(request)"
+    ) == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("method", "place", "message"),
+    [
+        pytest.param(
+            "GET",
+            "/user/{id}",
+            "the app has no route GET /user/{id}; nearest of 9:\n"
+            '  GET|HEAD /users/{id}  "user-detail"\n'
+            "  GET|HEAD /users/me\n"
+            "  POST /users",
+            id="path",
+        ),
+        pytest.param(
+            "DELETE",
+            "/users/{id}",
+            'the app has no route DELETE /users/{id}; nearest of 9:\n  GET|HEAD /users/{id}  "user-detail"',
+            id="method",
+        ),
+        pytest.param(
+            "DELETE",
+            "/items/3",
+            "the app has no route DELETE /items/3; nearest of 9:\n  GET|PUT /items/{number}",
+            id="method of a view",
+        ),
+        pytest.param(
+            "GET",
+            named_route("user"),
+            "the app has no route GET named_route('user'); nearest of 9:\n"
+            '  GET|HEAD /users/{id}  "user-detail"\n'
+            '  GET|HEAD /admin/stats/{day}  "stats"\n'
+            "  GET|HEAD /users/me",
+            id="name",
+        ),
+        pytest.param(
+            "GET",
+            re.compile("/users"),
+            "a stub is for a path of the app, such as '/users/{id}', or a named_route(...); "
+            "got re.compile('/users')",
+            id="regex",
+        ),
+    ],
+)
+def test_what_the_app_does_not_have(method: str, place: Any, message: str) -> None:
+    """A stub of no route of the app is refused at once, with the nearest there are."""
+    with pytest.raises(UsageError) as caught:
+        Stubs(make_app()).route(method, place)
+
+    assert message == str(caught.value)

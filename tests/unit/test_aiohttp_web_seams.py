@@ -43,6 +43,7 @@ LISTED = {
     "_kwargs": web.Server,
     "_match_info": web.Request,
     "_payload": web.BaseRequest,
+    "_cache": web.BaseRequest,
     "_root": aiohttp.test_utils.BaseTestServer,
 }
 
