@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Coroutine, Iterator
 
+    from aiohttp import web
     from aiohttp.abc import AbstractResolver
     from aiohttp.client_reqrep import ClientRequest
     from aiohttp.connector import Connection
@@ -55,6 +56,7 @@ __all__ = [
     "stream_reader",
     "take_maker",
     "view_of",
+    "watch_handlers",
 ]
 
 Connect: TypeAlias = "Callable[..., Coroutine[Any, Any, Connection]]"
@@ -472,3 +474,8 @@ def is_idle(protocol: object) -> bool:
     Its protocol then neither has a response nor anybody who waits for one.
     """
     return isinstance(protocol, ResponseHandler) and not protocol.should_close and protocol._waiter is None
+
+
+def watch_handlers(server: web.Server, wrap: Callable[[Any], Any]) -> None:
+    """Put something around what answers the requests of a server that has no connections yet."""
+    server.request_handler = wrap(server.request_handler)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ._replies import ReplyOptions
 
 __all__ = [
+    "NOTE_FAILURE",
     "Answer",
     "Collected",
     "Early",
@@ -42,6 +43,9 @@ __all__ = [
     "send_piece",
     "sse",
 ]
+
+NOTE_FAILURE = "aiotest_kit.note_failure"
+"""Under this name a connection that was handed over tells what keeps an error of the code behind it."""
 
 REDIRECTS = (301, 302, 303, 307, 308)
 
@@ -122,6 +126,10 @@ class Exchange(Protocol):
         request for the same server finds the same protocol. `target` replaces the path and query. Returns
         when the reply is complete; after a change of protocol (101), when the connection has ended.
         """
+        ...
+
+    def get_extra_info(self, name: str) -> Any:
+        """What the transport of the connection tells, such as `peername`."""
         ...
 
     def note_failure(self, exc: BaseException) -> None:

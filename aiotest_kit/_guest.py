@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import httptools
 
+from ._answers import NOTE_FAILURE
 from ._wire import ReplyReader
 
 if TYPE_CHECKING:
@@ -23,10 +24,7 @@ if TYPE_CHECKING:
     from ._messages import Origin
     from ._replies import Reply
 
-__all__ = ["NOTE_FAILURE", "Guest", "Through", "Turn"]
-
-NOTE_FAILURE = "aiotest_kit.note_failure"
-"""Under this name the transport tells what keeps an error of the code behind the protocol."""
+__all__ = ["Guest", "Through", "Turn"]
 
 OF_TLS = ("sslcontext", "ssl_object")
 

@@ -11,13 +11,14 @@ import threading
 from contextvars import ContextVar
 from functools import lru_cache, partial
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import aiohttp
 
 from ._aiohttp import close_view, connect_through, loop_of, replace_connect, take_maker, view_of
 from ._errors import UsageError
 from ._forward import RealConnector
+from ._lifespan import end_lives, end_lives_soon
 from ._memory import MemoryDoor, cancel_tasks, end_tasks, on_loop
 from ._messages import Origin, Request
 from ._router import Router, raise_handler_error
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from aiohttp.tracing import Trace
 
     from ._aiohttp import Connect
+    from ._lifespan import Lifespan
     from ._peer import Finder
 
 __all__ = ["Mock", "mock"]
@@ -67,8 +69,9 @@ class Mock:
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.close()
+        lives = self._close()
         await end_tasks(self.router.tasks)
+        await end_lives(lives)
         raise_handler_error(self.router.handler_errors[self._earlier_errors :], exc)
 
     def open(self) -> None:
@@ -78,12 +81,19 @@ class Mock:
             UsageError: it is open already.
         """
         open_mock(self)
+        self.router.enter()
         self._earlier_errors = len(self.router.handler_errors)
 
     def close(self) -> None:
         """End: what still answers is ended, and with the last open mock nothing is patched any more."""
-        if self.is_open:
-            close_mock(self)
+        end_lives_soon(self._close())
+
+    def _close(self) -> tuple[Lifespan[Any], ...]:
+        """End all but the mounted apps, which this returns."""
+        if not self.is_open:
+            return ()
+        close_mock(self)
+        return self.router.leave()
 
     @property
     def lets_some_out(self) -> bool:

@@ -14,6 +14,7 @@ import aiohttp
 
 from ._aiohttp import ANSWERS_AT_ONCE, MemoryTCPConnector, raise_in_client, view_of
 from ._attempts import Attempts
+from ._lifespan import end_lives
 from ._messages import Client, Origin
 from ._peer import Peer
 from ._pipe import connected
@@ -102,6 +103,8 @@ class SessionDoor(MemoryDoor):
         super().__init__()
         self._router = router
         self._connector = connector
+        self._is_open = True
+        router.enter()
 
     def finder_now(self) -> Finder:
         """The router, always."""
@@ -114,6 +117,9 @@ class SessionDoor(MemoryDoor):
         for peer in peers:
             peer.transport.abort()
         await end_tasks(tasks)
+        if self._is_open:
+            self._is_open = False
+            await end_lives(self._router.leave())
         if self._connector is not None:
             await self._connector.close()
 

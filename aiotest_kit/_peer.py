@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import aiohttp
 
@@ -617,6 +617,10 @@ class PlayedExchange:
     async def hand_over(self, server: Callable[[], asyncio.Protocol], target: str | None = None) -> None:
         """Refuse: the connection is the app's."""
         raise UsageError(OF_THE_APP)
+
+    def get_extra_info(self, name: str) -> Any:
+        """What the transport tells."""
+        return self._peer.transport.get_extra_info(name)
 
     def note_failure(self, exc: BaseException) -> None:
         """Keep an error of the user's code for the test."""

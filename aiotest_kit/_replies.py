@@ -217,7 +217,7 @@ def with_fields(reply: Reply, fields: Mapping[str, str]) -> Reply:
     return copy
 
 
-def reply_as_sent(status: int, reason: bytes, fields: Iterable[tuple[bytes, bytes]]) -> Reply:
+def reply_as_sent(status: int, reason: bytes | None, fields: Iterable[tuple[bytes, bytes]]) -> Reply:
     """The reply, without a body, that somebody else sent; nothing of it is checked."""
     text = [
         (name.decode("utf-8", "surrogateescape"), value.decode("utf-8", "surrogateescape"))
@@ -225,7 +225,7 @@ def reply_as_sent(status: int, reason: bytes, fields: Iterable[tuple[bytes, byte
     ]
     values = {
         "status": status,
-        "reason": reason.decode("utf-8", "surrogateescape"),
+        "reason": phrase(status) if reason is None else reason.decode("utf-8", "surrogateescape"),
         "headers": CIMultiDictProxy(CIMultiDict(text)),
         "body": b"",
         "delay": 0.0,

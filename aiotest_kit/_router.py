@@ -10,11 +10,12 @@ import contextlib
 import sys
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from yarl import URL
 
-from ._errors import UsageError, one_line
+from ._errors import UsageError
+from ._mounts import mounted
 from ._patterns import RequestPattern
 from ._routes import HandlerError, Hit, Miss, Route, Table
 from ._urls import join_prefix, url_pattern
@@ -25,8 +26,11 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from aiohttp import web
     from typing_extensions import Unpack
 
+    from ._asgi import AsgiApplication
+    from ._lifespan import Lifespan
     from ._messages import Request
     from ._patterns import MatchOptions
     from ._urls import UrlLike
@@ -170,17 +174,27 @@ class Router(Asserted[Route]):
         url_pattern(router._prefix)
         return router
 
-    def mount(self, origin: str | URL, target: Router) -> Route:
-        """Put a whole router behind an origin, or behind a longer prefix.
+    def mount(self, origin: str | URL, target: Router | web.Application | AsgiApplication) -> Route:
+        """Put a whole router or app behind an origin, or behind a longer prefix.
 
-        Its routes see the requests as they are. What it does not answer, older routes may; a route added
-        later overrides it. Its calls are in its own log as well as in this one.
+        The routes of a router see the requests as they are. What it does not answer, older routes may; its
+        calls are in its own log as well as in this one.
+
+        An aiohttp `web.Application`, or an ASGI app, answers all that comes, over aiohttp's own server or the
+        protocol of ASGI: streaming both ways, websockets too. It is started at its first request, on the loop
+        of that, and cleaned up when the mock closes or its loop ends; an error of either, and one that
+        escapes from a handler, fails the test. Under a prefix such as `https://api.test/v1` an aiohttp app
+        sees the path below it; to an ASGI app the prefix is `root_path`. All else is untouched, `Host` too.
+
+        A route added later overrides either.
 
         Raises:
-            UsageError: the target is no router, or this one is mounted in it.
+            UsageError: the target is no such thing, or a router in which this one is mounted.
         """
         if not isinstance(target, Router):
-            raise UsageError(f"mount() puts a Router behind an origin; got {one_line(target)}")
+            answer, life = mounted(target, depth_of(join_prefix(self._prefix, str(origin))))
+            self._table.lives.append(life)
+            return self.any(tail_of(origin)).optional().reply(answer)
         if self._table in target._table.reached():
             raise UsageError("a router cannot be mounted in itself")
         route = self.any(tail_of(origin)).optional()
@@ -293,6 +307,17 @@ class Router(Asserted[Route]):
         here, elsewhere = str(request.url), str(request.url.with_host("elsewhere.invalid"))
         return any(regex.match(here) and not regex.match(elsewhere) for regex in named.regexes)
 
+    def enter(self) -> None:
+        """Note that a door to it was opened."""
+        self._table.doors += 1
+
+    def leave(self) -> tuple[Lifespan[Any], ...]:
+        """Note that a door was closed; with the last, the mounted apps are to be ended that this returns."""
+        self._table.doors -= 1
+        if self._table.doors:
+            return ()
+        return tuple(life for table in self._table.reached() for life in table.lives)
+
     @property
     def tasks(self) -> set[asyncio.Task[None]]:
         """The answers that are being given now."""
@@ -340,6 +365,11 @@ def tail_of(prefix: str | URL) -> str:
     text = str(prefix).rstrip("/")
     _, has_path, _ = text.partition("://")[2].partition("/")
     return f"{text}{{_:(/.*)?}}" if has_path else f"{text}/{{_:.*}}"
+
+
+def depth_of(prefix: str) -> int:
+    """How many segments the path of a prefix has."""
+    return prefix.rstrip("/").partition("://")[2].count("/")
 
 
 def merged(first: Mapping[str, object], second: object) -> dict[str, object]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._answers import Early, Raw, Stream, as_answer, redirect, sse
 from ._errors import UsageError, one_line
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from ._answers import Answer
+    from ._lifespan import Lifespan
     from ._messages import Call, Origin, Request
     from ._patterns import RequestPattern
     from ._replies import ReplyOptions
@@ -366,6 +367,8 @@ class Table:
         self.discarded: list[Route] = []
         self.passthrough: list[RequestPattern] = []
         self.mounts: dict[Route, Table] = {}
+        self.lives: list[Lifespan[Any]] = []
+        self.doors = 0
         self.misses: list[Miss] = []
         self.handler_errors: list[HandlerError] = []
         self.tasks: set[asyncio.Task[None]] = set()

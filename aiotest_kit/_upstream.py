@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from yarl import URL
 
 from ._errors import LoopMismatchError, UsageError, one_line
+from ._lifespan import end_lives
 from ._listen import TcpAddress, UnixAddress
 from ._loop_thread import LoopThread
 from ._messages import Origin
@@ -331,6 +332,7 @@ class Upstream(Router):
         context = None if authority is None else authority.server_context([url.host or ""])
         await serving.start(self, Origin.of(url), context)
         self._url, self._serving = url, serving
+        self.enter()
         self._earlier_errors = len(self.handler_errors)
 
     async def _stop(self) -> list[Call[Route]]:
@@ -340,7 +342,9 @@ class Upstream(Router):
         if serving.loop is not asyncio.get_running_loop():
             raise LoopMismatchError(self.other_loop())
         self._serving = None
-        return await serving.stop()
+        cut = await serving.stop()
+        await end_lives(self.leave())
+        return cut
 
     def other_loop(self) -> str:
         """That it is of no use while its loop does not run, for a message."""

@@ -13,7 +13,7 @@ import pytest
 from ._registration import register_plugin
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from aiohttp.test_utils import TestClient
 
@@ -59,7 +59,7 @@ def aiohttp_mock(request: pytest.FixtureRequest) -> Iterator[Router]:
     mocked = mock(unmatched=watch.policy.unmatched)
     mocked.open()
     try:
-        yield from watched(watch, mocked.router)
+        yield from watched(watch, mocked.router, mocked.close)
     finally:
         mocked.close()
 
@@ -104,12 +104,17 @@ def thread_of(config: pytest.Config) -> LoopThread:
     return thread
 
 
-def watched(watch: Watch, router: R) -> Iterator[R]:
-    """Give a fixture's router to the test, and fail the teardown by what comes after the test's verdict."""
+def watched(watch: Watch, router: R, end: Callable[[], None] | None = None) -> Iterator[R]:
+    """Give a fixture's router to the test, and fail the teardown by what comes after the test's verdict.
+
+    That may come of the end, too.
+    """
     __tracebackhide__ = has_traceback
     watch.routers.append(router)
     try:
         yield router
+        if end is not None:
+            end()
         failure = watch.late_verdict()
         if failure is not None:
             raise failure

@@ -14,9 +14,10 @@ from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import client_exceptions
+from aiohttp import client_exceptions, web
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ClientRequest
+from aiohttp.test_utils import RawTestServer
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -34,6 +35,7 @@ from aiotest_kit._aiohttp import (
     show_headers,
     stream_reader,
     view_of,
+    watch_handlers,
 )
 
 VERSION = tuple(int(part) for part in aiohttp.__version__.split(".")[:2])
@@ -489,3 +491,25 @@ async def test_idle_connection() -> None:
         stays(is_idle(protocols[1]), "ResponseHandler.should_close")
         async with session.get("http://api.test/stream"):
             stays(not is_idle(protocols[1]), "ResponseHandler.should_close")
+
+
+async def test_handlers_of_a_server() -> None:
+    """What answers the requests of a server is put where its connections find it."""
+
+    async def answer(request: web.BaseRequest) -> web.Response:
+        return web.Response(text="own")
+
+    def wrap(handler: Any) -> Any:
+        async def wrapped(request: web.BaseRequest) -> web.Response:
+            response = await handler(request)
+            return web.Response(text=f"around {response.text}")
+
+        return wrapped
+
+    server = RawTestServer(answer)
+    await server.start_server()
+    assert isinstance(server.handler, web.Server)
+    watch_handlers(server.handler, wrap)
+    async with aiohttp.ClientSession() as session, session.get(server.make_url("/")) as response:
+        stays("around own" == await response.text(), "Server.request_handler")
+    await server.close()

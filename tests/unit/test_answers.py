@@ -52,6 +52,9 @@ class Recorded:
     async def hand_over(self, server: Callable[[], asyncio.Protocol], target: str | None = None) -> None:
         raise NotImplementedError
 
+    def get_extra_info(self, name: str) -> object:
+        raise NotImplementedError
+
     def note_failure(self, exc: BaseException) -> None:
         raise NotImplementedError
 

@@ -129,7 +129,7 @@ def test_method(method: Any, says: str) -> None:
         ),
         pytest.param(
             lambda router: router.mount("http://api.test", "http://real.test"),
-            "mount() puts a Router behind an origin; got 'http://real.test'",
+            "mount() puts a Router, an aiohttp web.Application or an ASGI app behind an origin; got 'http://real.test'",
             id="mount of a URL",
         ),
         pytest.param(

@@ -9,8 +9,8 @@ import pytest
 from aiohttp import web
 
 from aiotest_kit import Origin, Router
-from aiotest_kit._answers import Early, Exchange
-from aiotest_kit._guest import NOTE_FAILURE, Guest, Turn
+from aiotest_kit._answers import NOTE_FAILURE, Early, Exchange
+from aiotest_kit._guest import Guest, Turn
 from aiotest_kit._pipe import reset
 from tests.unit.test_peer import GET, OK, connection, get
 

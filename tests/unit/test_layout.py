@@ -21,12 +21,12 @@ PACKAGE = Path(aiotest_kit.__file__).parent
 # From values to doors. A module imports from rows above its own, or from its own row.
 LAYOUT = """
     _errors _aiohttp _waiting _outside _pipe _location _incoming _registration _tls _listen _loop_thread
-    _replies
+    _replies _lifespan
     _messages
     _expected _gate
     _urls _fields
     _patterns
-    _answers _faults _index _websocket _forward _explain
+    _answers _asgi _mounts _faults _index _websocket _forward _explain
     _verify _steps
     _routes _websocket_routes
     _router

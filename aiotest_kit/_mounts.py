@@ -1,0 +1,126 @@
+"""Whole apps as answers: aiohttp's `web.Application`, and ASGI apps.
+
+The app is started when its first request comes. Knows exchanges and aiohttp's public server. Knows nothing of
+routes, and of ASGI only that there is a module for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from ._aiohttp import watch_handlers
+from ._answers import NOTE_FAILURE, Early
+from ._asgi import AsgiApp, asgi_life
+from ._errors import UsageError, one_line
+from ._lifespan import Lifespan
+
+if TYPE_CHECKING:
+    from ._answers import Answer, Exchange
+
+__all__ = ["mounted"]
+
+GRACE = 1.0
+"""Seconds in which aiohttp's server has to end, after its handlers were cancelled."""
+
+Handle = Callable[[Any], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True)
+class WebApp(Early):
+    """An aiohttp application, served by aiohttp's own server; `depth` segments of the path lead to it."""
+
+    life: Lifespan[web.Server]
+    depth: int
+
+    async def play(self, exchange: Exchange) -> None:
+        """Have the request answered by the app."""
+        server = await self.life.entered(exchange.note_failure)
+        await exchange.hand_over(server, below(exchange.request.target, self.depth))
+
+
+def below(target: str, depth: int) -> str:
+    """The target of a request as an app sees it that is mounted `depth` segments deep."""
+    path, mark, query = target.partition("?")
+    return "/" + "/".join(path.split("/")[depth + 1 :]) + mark + query
+
+
+@asynccontextmanager
+async def served(app: web.Application) -> AsyncIterator[web.Server]:
+    """aiohttp's server for an app that is started, until the block ends."""
+    runner = web.AppRunner(app, shutdown_timeout=GRACE)
+    running: set[asyncio.Task[Any]] = set()
+    try:
+        await runner.setup()
+        server = runner.server
+        assert server is not None
+        watch_handlers(server, lambda handle: watched(handle, running))
+        yield server
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await runner.cleanup()
+
+
+def unheard(exc: BaseException) -> None:
+    """Keep nothing: the client had gone before the handler began."""
+
+
+def watched(handle: Handle, running: set[asyncio.Task[Any]]) -> Handle:
+    """What answers a request, its errors kept for the test."""
+
+    async def watch(request: Any) -> web.StreamResponse:
+        note = request.get_extra_info(NOTE_FAILURE, unheard)
+        task = asyncio.current_task()
+        assert task is not None
+        running.add(task)
+        try:
+            return await handle(request)
+        except (web.HTTPException, asyncio.TimeoutError):
+            # aiohttp makes a response of them.
+            raise
+        except Exception as exc:
+            note(exc)
+            raise
+        finally:
+            running.discard(task)
+
+    return watch
+
+
+def mounted(target: object, depth: int) -> tuple[Answer, Lifespan[Any]]:
+    """The answer that a whole app is, and its life.
+
+    Raises:
+        UsageError: it is no app.
+    """
+    if isinstance(target, web.Application):
+        app = target
+        life = Lifespan(lambda: served(app))
+        return WebApp(life, depth), life
+    if is_asgi(target):
+        asgi: Any = target
+        asgi_lifespan = Lifespan(lambda: asgi_life(asgi))
+        return AsgiApp(asgi, asgi_lifespan, depth), asgi_lifespan
+    raise UsageError(
+        "mount() puts a Router, an aiohttp web.Application or an ASGI app behind an origin; "
+        f"got {one_line(target)}"
+    )
+
+
+def is_asgi(target: object) -> bool:
+    """Whether something can be called with scope, receive and send (ASGI 3)."""
+    if not callable(target) or isinstance(target, type):
+        return False
+    try:
+        inspect.signature(target).bind(None, None, None)
+    except (TypeError, ValueError):
+        return False
+    return True
