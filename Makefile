@@ -1,7 +1,7 @@
 # Needs Python 3.10 or newer with pip, and nothing else: each target makes the environment that it runs in.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-matrix bench lint ruff mypy pyright pytest format clean
+.PHONY: help demo test test-matrix test-loops bench lint ruff mypy pyright pytest format clean
 
 # The first of these that is new enough; `make PYTHON=/some/python test` to choose.
 recent := import sys; sys.exit(sys.version_info < (3, 10))
@@ -14,6 +14,8 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
 # What the matrix runs: nothing for all of it, or words like `3.10:3.10.11 3.13:newest oldest newest`.
 MATRIX ?=
+# The same for the loops: nothing for all, or words like `0.24.0:8 newest:9`, pytest-asyncio and pytest.
+LOOPS ?=
 # The gate itself is in pyproject.toml; `make test COVERAGE_FLAGS=--fail-under=0` lifts it.
 COVERAGE_FLAGS ?=
 
@@ -21,6 +23,7 @@ help:
 	@echo 'make demo         install, and run the example suites'
 	@echo 'make test         all checks: ruff, mypy, pyright, and the tests with their coverage gate'
 	@echo 'make test-matrix  the tests on every Python and aiohttp; MATRIX="3.10:3.10.11 3.13:newest" for some'
+	@echo 'make test-loops   the table of loop scopes on several pytest-asyncio and pytest; LOOPS="0.24.0:8 newest:9" for some'
 	@echo 'make bench        what the kit costs, beside its alternatives'
 	@echo 'make lint         the static checks alone'
 	@echo 'make format       let ruff rewrite what it can'
@@ -33,6 +36,9 @@ test: lint pytest
 
 test-matrix:
 	@$(PYTHON) scripts/matrix.py $(MATRIX)
+
+test-loops:
+	@$(PYTHON) -m scripts.loops $(LOOPS)
 
 bench: .venv/.test
 	$(BIN)/python -m benchmarks
