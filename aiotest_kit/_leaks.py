@@ -123,10 +123,11 @@ class Held:
         selector = getattr(loop, "_selector", None)
         descriptors = selector.get_map() if selector is not None else {}
         transports = getattr(loop, "_transports", {})
+        known = {*transports, loop._ssock.fileno()} if descriptors else ()
         return cls(
             frozenset(asyncio.all_tasks(loop)),
             frozenset(transports.values()),
-            frozenset(fd for fd in descriptors if fd not in transports and is_listening(fd)),
+            frozenset(fd for fd in descriptors if fd not in known and is_listening(fd)),
         )
 
     def beyond(self, other: Held) -> Held:
@@ -194,13 +195,19 @@ class LeakCheck:
         """What was left open, a line each."""
         try:
             if self.loop is not None and not self.loop.is_closed():
-                for _ in range(SETTLING_TURNS):
-                    self.loop.call_soon(self.loop.stop)
-                    self.loop.run_forever()
+                self._settle(SETTLING_TURNS)
+                self.loop.run_forever()
             found = [*self.makers.left_open(), *self._heard, *self._on_loop()]
         finally:
             self._undo.close()
         return [f"{what}  made at {where}" if where else what for what, where in dict.fromkeys(found)]
+
+    def _settle(self, turns: int) -> None:
+        """Stop the loop after some turns."""
+        if turns:
+            self.loop.call_soon(self._settle, turns - 1)
+        else:
+            self.loop.stop()
 
     def _replace(self, name: str, value: object) -> None:
         own = vars(self.loop)

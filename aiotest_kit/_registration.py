@@ -45,6 +45,6 @@ def has_pytest_asyncio(manager: pytest.PytestPluginManager) -> bool:
 
 def register_once(manager: pytest.PytestPluginManager, module: str, name: str) -> None:
     """Register a module of this package, unless it is registered under whatever name."""
-    plugin = import_module(module, __package__)
+    plugin = sys.modules.get(f"{__package__}{module}") or import_module(module, __package__)
     if not manager.is_registered(plugin):
         manager.register(plugin, name)

@@ -62,16 +62,29 @@ class Policy:
     leaks: Leaks = "off"
 
     @classmethod
+    def of_project(cls, config: pytest.Config) -> Policy:
+        """What the ini options say; read once in a run.
+
+        Raises:
+            UsageError: a value is unknown.
+        """
+        policy = config.stash.get(OF_PROJECT, None)
+        if policy is None:
+            policy = cls()
+            for name in OF_THE_PROJECT:
+                ini = f"aiotest_kit_{name}"
+                policy = policy.updated({name: config.getini(ini)}, f"the ini option {ini}")
+            config.stash[OF_PROJECT] = policy
+        return policy
+
+    @classmethod
     def of(cls, item: pytest.Item) -> Policy:
         """What the markers of a test, the nearest first, and the ini options say.
 
         Raises:
             UsageError: an option or its value is unknown.
         """
-        policy = cls()
-        for name in OF_THE_PROJECT:
-            ini = f"aiotest_kit_{name}"
-            policy = policy.updated({name: item.config.getini(ini)}, f"the ini option {ini}")
+        policy = cls.of_project(item.config)
         for node, marker in reversed(list(item.iter_markers_with_node("aiotest"))):
             source = f"@pytest.mark.aiotest on {node.nodeid}"
             if marker.args:
@@ -93,6 +106,9 @@ class Policy:
             if value not in choices:
                 raise UsageError(f"unknown {name} {value!r} of {source}; it may be: {join_names(choices)}")
         return replace(self, **settings)
+
+
+OF_PROJECT: pytest.StashKey[Policy] = pytest.StashKey()
 
 
 class Watched(Protocol):
