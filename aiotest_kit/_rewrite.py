@@ -82,7 +82,7 @@ def plan(source: str, own: Iterable[str] = ()) -> Plan:
         SyntaxError: it is not Python.
         ValueError: it is not text, but for instance has null bytes.
     """
-    return Reading(source, set(LIBRARIES).difference(own)).plan()
+    return Reading(source, frozenset(LIBRARIES).difference(own)).plan()
 
 
 def lines_of(source: str) -> list[str]:
@@ -124,7 +124,7 @@ def dotted_name(node: ast.AST) -> str:
 class Reading:
     """One source, read once."""
 
-    def __init__(self, source: str, libraries: set[str]) -> None:
+    def __init__(self, source: str, libraries: frozenset[str]) -> None:
         self.source = source
         self.libraries = libraries
         self.tree = ast.parse(source)
