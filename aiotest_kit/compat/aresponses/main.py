@@ -190,7 +190,11 @@ class ResponsesMockServer:
 
 
 class Served:
-    """The answer of aiohttp's own server, of which each loop has one, with a handler of ours in it."""
+    """The answer of aiohttp's own server, of which each loop has one, with a handler of ours in it.
+
+    A mounted application would answer the same, on one loop, and at twice the price: it is started and
+    cleaned up for each test, and has a router of its own to ask.
+    """
 
     def __init__(self, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
         self._handler = handler
