@@ -31,6 +31,8 @@ AsgiApplication: TypeAlias = "Callable[[Any, Any, Any], Awaitable[None]]"
 
 VERSIONS = {"version": "3.0", "spec_version": "2.3"}
 CONTINUE = b"100-continue"
+ABNORMAL_CLOSURE = 1006
+"""The close code where none was received (RFC 6455, 7.1.5)."""
 
 
 @asynccontextmanager
@@ -260,7 +262,9 @@ class AsgiSocket:
                 return {"type": "websocket.receive", "text": message.data}
             if message.type is WSMsgType.BINARY:
                 return {"type": "websocket.receive", "bytes": message.data}
-        return {"type": "websocket.disconnect", "code": (self._ws and self._ws.close_code) or 1006}
+            if message.type is WSMsgType.CLOSE:
+                return {"type": "websocket.disconnect", "code": message.data}
+        return {"type": "websocket.disconnect", "code": ABNORMAL_CLOSURE}
 
     async def send(self, message: Message) -> None:
         """What the app sends."""

@@ -290,6 +290,8 @@ def hints(near: Near[R]) -> Iterator[str]:
         yield from origin_hints(url.origin, request)
     if url.path and ("url", "path") in parts:
         yield from path_hints(url.path, path_of(request))
+    if ("headers", "Upgrade") in parts and "Upgrade" not in request.headers:
+        yield "the route is for websockets, the request is none"
     if ("json", "$") in parts and request.body and parsed_json(request) is MISSING:
         yield "the body is not JSON"
 

@@ -75,7 +75,7 @@ class Guest(transports._FlowControlMixin, asyncio.Transport):
 
     def __init__(self, protocol: Any, transport: asyncio.Transport, origin: Origin) -> None:
         # Not the mixin's constructor: flow control is that of the real transport.
-        self._protocol = protocol
+        self._protocol: Any = protocol
         self._transport = transport
         self._origin = origin
         self._turn: Turn | None = None

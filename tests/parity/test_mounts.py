@@ -544,7 +544,7 @@ async def test_an_app_that_does_not_stop(make: Callable[[str], Any]) -> None:
 @every_kind
 async def test_nothing_is_left_when_the_block_raises(told: Told, make: Callable[[Told], Any]) -> None:
     """The app is stopped, and a handler that still runs is ended, also when the body raised."""
-    arrived = asyncio.Event()
+    arrived, asking = asyncio.Event(), list[asyncio.Future[aiohttp.ClientResponse]]()
     app = make(told)
     slow = web.Application()
 
@@ -560,11 +560,10 @@ async def test_nothing_is_left_when_the_block_raises(told: Told, make: Callable[
             router.mount("https://slow.test", slow)
             async with session.get("https://api.test/about"):
                 pass
-            asking = asyncio.ensure_future(session.get("https://slow.test/"))
+            asking.append(asyncio.ensure_future(session.get("https://slow.test/")))
             await arrived.wait()
-            asking.cancel()
             raise KeyError("body")
-    await asyncio.gather(asking, return_exceptions=True)
+    await asyncio.gather(*asking, return_exceptions=True)
 
     assert "stopped" == told.log[-1]
     assert 1 == len(asyncio.all_tasks())

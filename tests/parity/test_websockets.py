@@ -576,7 +576,9 @@ async def test_a_plain_request_is_none_for_a_websocket(way: Way) -> None:
             assert 501 == response.status
     except UnmatchedRequest:
         pass
-    assert "headers Upgrade   expected 'websocket'   actual <missing>" in way.router.misses[0].explain()
+    report = way.router.misses[0].explain()
+    assert "headers Upgrade   expected 'websocket'   actual <missing>" in report
+    assert "hint: the route is for websockets, the request is none" in report
 
     way.router.get("/ticks").reply(text="plain")
     way.ws().script(send("websocket"), close())

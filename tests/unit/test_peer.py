@@ -104,6 +104,9 @@ async def connection(
     finally:
         reset(client.transport)
         await client.is_closed()
+        for _ in range(3):
+            # It is told of the end a turn of the loop or two after the client.
+            await asyncio.sleep(0)
         while router.tasks or peers:
             for task in router.tasks:
                 task.cancel()
