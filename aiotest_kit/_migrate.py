@@ -128,6 +128,9 @@ class Migration:
         try:
             text = Text.read(path)
             planned = plan(text.source, own)
+        except OSError as exc:
+            self.report(path, [Finding(1, f"cannot be read: {exc.strerror}")])
+            return Plan()
         except (SyntaxError, ValueError) as exc:
             line = getattr(exc, "lineno", None) or 1
             self.report(path, [Finding(line, f"not understood, and left as it is: {exc}")])
@@ -176,7 +179,11 @@ def is_home_of(path: Path, library: str) -> bool:
 
 def mentions(path: Path) -> Iterator[Finding]:
     """The lines of a settings file that name a library."""
-    text = path.read_text(encoding="utf-8", errors="replace")
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as exc:
+        yield Finding(1, f"cannot be read: {exc.strerror}")
+        return
     for number, line in enumerate(text.splitlines(), 1):
         match = MENTION.search(line.partition("#")[0])
         if match:

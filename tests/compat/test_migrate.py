@@ -117,6 +117,22 @@ def test_what_is_left_is_told_with_its_place(project: Path, capsys: pytest.Captu
     assert lines[2].startswith("a/broken.py:1: not understood, and left as it is: ")
 
 
+def test_file_that_cannot_be_read(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is told, and the others are done."""
+    (project / "broken.py").symlink_to("nowhere")
+    (project / "requirements.txt").symlink_to("nowhere")
+    path = put(project, "test_a.py", BEFORE)
+
+    assert 1 == main(["migrate", ".", "--write"])
+
+    assert AFTER == path.read_text()
+    assert capsys.readouterr().err.splitlines() == [
+        "broken.py:1: cannot be read: No such file or directory",
+        "requirements.txt:1: cannot be read: No such file or directory",
+        "rewrote 1 import in 1 file; 2 places to look at",
+    ]
+
+
 def test_fixture_of_a_plugin_is_told_once(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A fixture that nobody would provide any more is reported at its first use."""
     put(project, "test_a.py", "def test_a(aiointercept_server, aiointercept_mock): ...\n")
