@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "migrate": "rewrite the imports of aioresponses, aiointercept and aresponses",
+    "serve": "answer real requests with the routes of a file",
 }
 """The commands, each with what it does; `_NAME.py` has its `main(arguments) -> exit status`."""
 

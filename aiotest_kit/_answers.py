@@ -32,6 +32,7 @@ __all__ = [
     "Early",
     "Exchange",
     "Handler",
+    "InClient",
     "Raise",
     "Raw",
     "Stream",
@@ -168,8 +169,12 @@ class Early:
     """Whether it goes on when the client has gone, and notices that by itself."""
 
 
+class InClient:
+    """An answer that happens in the client, which only the doors in memory have within reach."""
+
+
 @dataclass(frozen=True)
-class Raise:
+class Raise(InClient):
     """An exception, raised from the client's call (memory door).
 
     aiohttp treats it as one that came from the network: an `OSError` of no aiohttp class reaches the

@@ -378,7 +378,9 @@ class Peer(asyncio.Protocol):
         if self.fail is not None:
             self.fail(error)
         else:
-            call.reply = Reply(501, text=text)
+            # What the client sent may be no text, and is shown escaped.
+            body = text.encode("utf-8", "backslashreplace")
+            call.reply = Reply(501, body=body, content_type="text/plain; charset=utf-8")
             self._send(call.reply, miss.request)
         call.elapsed = self.loop.time() - call.started
 

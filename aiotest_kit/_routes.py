@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ._answers import Early, Raw, Stream, as_answer, redirect, sse
+from ._answers import Early, InClient, Raw, Stream, as_answer, redirect, sse
 from ._errors import UsageError, one_line
 from ._explain import Near, explain_miss, nearest
 from ._forward import Forward
@@ -208,6 +208,11 @@ class Route(Asserted["Route"]):
             check_count("times", times)
         if attempts is not None:
             check_count("attempts", attempts)
+        if self._table.is_out_of_reach and isinstance(answer, InClient):
+            raise UsageError(
+                f"{one_line(answer)} happens in the client, which is out of reach of an upstream; reply with "
+                "what it sends, or with a fault on the wire such as Reset()"
+            )
         with self._table.lock:
             was_spent = self.spent
             self._steps.append(Step(answer, times, attempts, delay))
@@ -366,6 +371,8 @@ class Table:
         self.routes: dict[Route, int] = {}
         self.discarded: list[Route] = []
         self.passthrough: list[RequestPattern] = []
+        self.is_out_of_reach = False
+        """Whether all clients are, as those of an upstream with a table of its own."""
         self.mounts: dict[Route, Table] = {}
         self.lives: list[Lifespan[Any]] = []
         self.doors = 0

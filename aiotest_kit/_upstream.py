@@ -140,6 +140,7 @@ class Upstream(Router):
         expose: bool = False,
     ) -> None:
         super().__init__()
+        self._table.is_out_of_reach = router is None
         if router is not None:
             if not isinstance(router, Router):
                 raise UsageError(f"router= is a Router; got {one_line(router)}")

@@ -87,6 +87,7 @@ class Refusal:
         return f"HTTP/1.1 {self.status}\r\n{fields}\r\n\r\n".encode() + body
 
 
+VERSIONS = ("1.1", "1.0")
 BAD_REQUEST = "400 Bad Request"
 HEAD_TOO_LONG = Refusal(
     "431 Request Header Fields Too Large", f"the head of the request is longer than {LONGEST_HEAD} bytes"
@@ -207,16 +208,16 @@ class RequestReader:
         self._headers.append(known)
 
     def on_headers_complete(self) -> None:
-        self._check_head()
-        target = self._target.decode("ascii", "surrogateescape")
         parser = self._parser
         assert parser is not None
+        version, keep_alive = parser.get_http_version(), parser.should_keep_alive()
+        self._check_head(version)
+        target = self._target.decode("ascii", "surrogateescape")
         method = parser.get_method().decode("ascii")
         origin = host_of(self._headers, self.origin) if self._by_host else self.origin
         if not target.startswith("/"):
             origin, target = self._read_target(method, target, origin)
         headers = tuple(self._headers)
-        version, keep_alive = parser.get_http_version(), parser.should_keep_alive()
         self.unfinished = Request(method, origin, target, headers, b"", version, keep_alive)
         self._target = b""
         self._headers = []
@@ -250,8 +251,11 @@ class RequestReader:
         self._held = 0
         self._complete.append(request)
 
-    def _check_head(self) -> None:
-        """Refuse a head that is too long."""
+    def _check_head(self, version: str) -> None:
+        """Refuse a head that is too long, or of another version."""
+        if version not in VERSIONS:
+            self.error = Refusal(BAD_REQUEST, f"this is HTTP/{version}, and not 1.1 or 1.0")
+            raise Refused
         if len(self._headers) > MOST_FIELDS:
             self.error = TOO_MANY_FIELDS
             raise Refused
