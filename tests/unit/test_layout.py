@@ -35,7 +35,8 @@ LAYOUT = """
     _memory _leaks _upstream _clock _aiohttp_web _app_routes _stubs _visits _runs _app _request_alone
     _intercept _around _stub_clients
     __init__
-    _stacks _wide_upstreams fixtures _leak_plugin pytest_plugin _pytest11 __main__ _serve _route_file _migrate _rewrite compat
+    _stacks _wide_upstreams fixtures _leak_plugin pytest_plugin _pytest11
+    __main__ _serve _route_file _migrate _rewrite compat
 """
 ROWS = {name: row for row, names in enumerate(LAYOUT.split("\n")) for name in names.split()}
 
