@@ -65,7 +65,7 @@ def router_in(path: Path) -> Router:
     if len(found) != 1:
         what = f"several: {join_names(named)}" if found else "none"
         raise UsageError(
-            f"{path}: it needs a Router at its top level, such as `router = Router()`; has {what}"
+            f"{path}: a Router is needed at its top level, as `router = Router()`; it has {what}"
         )
     return found[0]
 

@@ -123,10 +123,10 @@ def test_client(client: Callable[[Upstream, str, Path], str], up: Upstream, tmp_
     authority = tmp_path / "ca.pem"
     authority.write_bytes(up.ca_pem if up.url.scheme == "https" else b"")
 
-    assert json.loads(client(up, str(up.url / "users"), authority)) == BODY
+    assert BODY == json.loads(client(up, str(up.url / "users"), authority))
     call = up.calls.one()
-    assert call.request.json() == {"a": 1}
-    assert str(call.request.url) == str(up.url / "users")
+    assert {"a": 1} == call.request.json()
+    assert up.url / "users" == call.request.url
 
 
 class UnixConnection(HTTPConnection):
@@ -146,14 +146,14 @@ def unix(tmp_path: Path) -> Iterator[Upstream]:
     with Upstream(thread=True, unix=tmp_path / "s") as up:
         up.get("/a").reply(text="hi")
         yield up
-        assert str(up.calls.one().request.url) == "http://localhost/a"
+        assert "http://localhost/a" == str(up.calls.one().request.url)
 
 
 def test_unix_with_the_standard_library(unix: Upstream) -> None:
     """A unix socket is for any client that can use one."""
     connection = UnixConnection(unix.unix or "")
     connection.request("GET", "/a")
-    assert connection.getresponse().read() == b"hi"
+    assert b"hi" == connection.getresponse().read()
     connection.close()
 
 
@@ -167,20 +167,20 @@ def test_unix_with_aiohttp(unix: Upstream) -> None:
         ):
             return await response.text()
 
-    assert asyncio.run(call()) == "hi"
+    assert "hi" == asyncio.run(call())
 
 
 def test_unix_with_httpx(unix: Upstream) -> None:
     """So has httpx."""
     httpx = pytest.importorskip("httpx")
     with httpx.Client(transport=httpx.HTTPTransport(uds=unix.unix)) as client:
-        assert client.get(str(unix.url / "a")).text == "hi"
+        assert "hi" == client.get(str(unix.url / "a")).text
 
 
 def test_unix_with_curl(unix: Upstream) -> None:
     """So has curl."""
     path = unix.unix or ""
-    assert run([found("curl"), "-sS", "--unix-socket", path, str(unix.url / "a")]) == "hi"
+    assert "hi" == run([found("curl"), "-sS", "--unix-socket", path, str(unix.url / "a")])
 
 
 # ---- certificates ----
@@ -208,15 +208,15 @@ async def test_client_certificate(tmp_path: Path) -> None:
     async with Upstream(tls=Tls("client-cert")) as up, aiohttp.ClientSession() as session:
         up.get("/a")
         async with session.get(up.url / "a", ssl=up.ssl_context()) as response:
-            assert response.status == 200
+            assert 200 == response.status
         own = up.ssl_context(client_cert=False)
         (tmp_path / "client.pem").write_bytes(up.client_pem)
         own.load_cert_chain(tmp_path / "client.pem")
         async with session.get(up.url / "a", ssl=own) as response:
-            assert response.status == 200
+            assert 200 == response.status
         with pytest.raises(aiohttp.ClientConnectionError):
             await session.post(up.url / "a", ssl=up.ssl_context(client_cert=False))
-    assert up.call_count == 2
+    assert 2 == up.call_count
 
 
 @pytest.mark.parametrize("name", ["api.test", "a.b.test", "localhost"])
@@ -227,7 +227,7 @@ async def test_names(name: str) -> None:
         up.get("/a")
         for _ in range(2):
             async with session.get(up.url / "a", ssl=up.ssl_context(), server_hostname=name) as response:
-                assert response.status == 200
+                assert 200 == response.status
 
 
 async def test_names_given() -> None:
@@ -237,7 +237,7 @@ async def test_names_given() -> None:
         up.get("/a")
         trusting = up.ssl_context()
         async with session.get(up.url / "a", ssl=trusting, server_hostname="api.test") as response:
-            assert response.status == 200
+            assert 200 == response.status
         with pytest.raises(aiohttp.ClientConnectorCertificateError):
             await session.post(up.url / "a", ssl=trusting, server_hostname="other.test")
 
@@ -256,5 +256,5 @@ async def test_end_amid_a_handshake() -> None:
     async with Upstream(tls=True) as up:
         reader, writer = await asyncio.open_connection("127.0.0.1", up.port)
         await asyncio.sleep(0)
-    assert await asyncio.wait_for(reader.read(), PATIENCE) == b""
+    assert b"" == await asyncio.wait_for(reader.read(), PATIENCE)
     writer.close()
