@@ -220,10 +220,21 @@ async def test_handler_error() -> None:
 
 
 async def test_exception_out_of_reach() -> None:
-    """An exception can be raised in the client only where it is within reach."""
+    """An exception happens in the client; that it is out of reach is said when the reply is added."""
+    with pytest.raises(UsageError) as raised:
+        Upstream().get("/a").reply(aiohttp.ServerTimeoutError())
+    assert (
+        "Raise(exception=ServerTimeoutError()) happens in the client, which is out of reach of an upstream; "
+        "reply with what it sends, or with a fault on the wire such as Reset()"
+    ) == str(raised.value)
+
+
+async def test_exception_of_a_shared_router() -> None:
+    """A router that has other doors, too, may have one; through this door it is an error of the test."""
+    router = Router()
+    router.get("/a").reply(aiohttp.ServerTimeoutError())
     with pytest.raises(UsageError, match="cannot be raised in a client that is out of reach"):
-        async with Upstream() as up:
-            up.get("/a").reply(aiohttp.ServerTimeoutError())
+        async with Upstream(router=router) as up:
             await fetch(up, "/a")
 
 
