@@ -126,14 +126,16 @@ async def open_test_server(paths: Paths) -> AsyncIterator[Door]:
 
 
 @asynccontextmanager
-async def open_aioresponses(paths: Paths) -> AsyncIterator[Door]:
-    with import_module("aioresponses").aioresponses() as stub:
+async def open_aioresponses(paths: Paths, module: str = "aioresponses") -> AsyncIterator[Door]:
+    with import_module(module).aioresponses() as stub:
         for path in paths:
             stub.get(ORIGIN + path, payload=BODY, repeat=True)
 
         def forget() -> None:
             stub.requests.clear()
             stub._responses.clear()  # kept beside the requests, and it has no name for clearing only these
+            if module == AIORESPONSES:
+                stub.calls.clear()
 
         async with aiohttp.ClientSession() as session:
             yield Door(session, ORIGIN, forget)
@@ -196,6 +198,7 @@ async def open_pytest_httpserver(paths: Paths) -> AsyncIterator[Door]:
         yield door
 
 
+AIORESPONSES = "aiotest_kit.compat.aioresponses"
 AIOINTERCEPT = "aiotest_kit.compat.aiointercept"
 ARESPONSES = "aiotest_kit.compat.aresponses"
 
@@ -210,6 +213,7 @@ CONTENDERS = {
         Contender(MOCK, "own", open_mock, ours=True, keep=keep_mock),
         Contender(MOCK_SESSION, "own", open_mock_session, ours=True, keep=keep_mock_session),
         Contender("TestServer", "own", open_test_server, records=False),
+        Contender("compat.aioresponses", "own", partial(open_aioresponses, module=AIORESPONSES), ours=True),
         Contender(
             "compat.aiointercept",
             "own",

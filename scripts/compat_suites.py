@@ -55,7 +55,18 @@ AIOINTERCEPT = "tests/test_aiointercept.py::"
 PORTED = "tests/test_aioresponse.py::AIOResponse"
 ARESPONSES = "tests/test_server.py::"
 
+AIORESPONSES = "tests/test_aioresponses.py::AIOResponse"
+
 SUITES = {
+    "aioresponses": Suite(
+        "0.7.9",
+        ("ddt",),
+        {
+            f"{AIORESPONSES}sTestCase::test_address_as_instance_of_url_combined_with_pass_through": INTERNET,
+            f"{AIORESPONSES}sTestCase::test_pass_through_with_origin_params": INTERNET,
+            f"{AIORESPONSES}RedirectTest::test_pass_through_unmatched_requests": INTERNET,
+        },
+    ),
     "aiointercept": Suite(
         "1.0.0",
         ("ddt", "httpx", "pytest-asyncio>=1.3", "requests"),

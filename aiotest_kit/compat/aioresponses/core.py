@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from contextlib import ExitStack
-from functools import wraps
+from functools import partial, wraps
 from itertools import count
 from re import Pattern
 from typing import TYPE_CHECKING, Any
@@ -139,26 +139,31 @@ class aioresponses(CallAsserts):
         self._matches.clear()
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """`function` with this open while it runs, and given to it."""
-        if not inspect.iscoroutinefunction(function):
+        """`function` with this open while it runs, and given to it; pytest gives it the rest."""
+        name = self._param or last_parameter(function)
+        call = partial(self._call, function, name)
+        if inspect.iscoroutinefunction(function):
+
+            @wraps(function)
+            async def wrapped(*args: Any, **kwargs: Any) -> Any:
+                with self:
+                    return await call(args, kwargs)
+
+        else:
 
             @wraps(function)
             def wrapped(*args: Any, **kwargs: Any) -> Any:
                 with self:
-                    return self._call(function, args, kwargs)
+                    return call(args, kwargs)
 
-            return wrapped
+        vars(wrapped)["__signature__"] = without_parameter(function, name)
+        return wrapped
 
-        @wraps(function)
-        async def wrapped_async(*args: Any, **kwargs: Any) -> Any:
-            with self:
-                return await self._call(function, args, kwargs)
-
-        return wrapped_async
-
-    def _call(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if self._param:
-            return function(*args, **{**kwargs, self._param: self})
+    def _call(
+        self, function: Callable[..., Any], name: str | None, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        if name and (self._param or kwargs):
+            return function(*args, **{**kwargs, name: self})
         return function(*args, self, **kwargs)
 
     # Its stubs.
@@ -289,6 +294,24 @@ class aioresponses(CallAsserts):
         if stub.exception is not None:
             raise stub.exception
         return result
+
+
+def last_parameter(function: Callable[..., Any]) -> str | None:
+    """The name of the last positional parameter that has to be given."""
+    names = [
+        parameter.name
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.kind is parameter.POSITIONAL_OR_KEYWORD and parameter.default is parameter.empty
+    ]
+    return names[-1] if names else None
+
+
+def without_parameter(function: Callable[..., Any], name: str | None) -> inspect.Signature:
+    """What a caller has to give, who is pytest as a rule, and looks for a fixture of each name."""
+    signature = inspect.signature(function)
+    return signature.replace(
+        parameters=[parameter for parameter in signature.parameters.values() if parameter.name != name]
+    )
 
 
 async def read_data(keywords: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -1,0 +1,239 @@
+"""`aiotest_kit.compat.aioresponses`: the calls it notes, its assertions, and the ways to open it."""
+
+from __future__ import annotations
+
+import unittest
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+from unittest.mock import Mock
+
+import aiohttp
+import pytest
+from yarl import URL
+
+from aiotest_kit import UsageError
+from aiotest_kit.compat.aioresponses import aioresponses
+
+PLACE = "http://api.test/a"
+
+
+@pytest.fixture
+def m() -> Iterator[aioresponses]:
+    with aioresponses() as m:
+        yield m
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+async def test_requests(m: aioresponses, session: aiohttp.ClientSession) -> None:
+    """Calls are found by method and URL, with the keywords as they were when the call was made."""
+    m.get("http://api.test/a?x=1&y=2", repeat=True)
+    timeout, body = aiohttp.ClientTimeout(3), [1]
+    for _ in range(2):
+        await session.get(PLACE, params={"y": 2, "x": 1}, timeout=timeout, ssl=False, json=body)
+        body.append(2)
+
+    first, second = m.requests["GET", URL("http://api.test/a?x=1&y=2")]
+    assert () == first.args
+    assert {
+        "allow_redirects": True,
+        "json": [1],
+        "params": {"y": 2, "x": 1},
+        "ssl": False,
+        "timeout": timeout,
+    } == first.kwargs
+    assert [1, 2] == second.kwargs["json"]
+
+
+async def test_keywords_that_cannot_be_copied(m: aioresponses, session: aiohttp.ClientSession) -> None:
+    """They are kept as they are."""
+
+    class Once:
+        def __deepcopy__(self, memo: object) -> Once:
+            raise TypeError("cannot be copied")
+
+    m.get(PLACE)
+    once = Once()
+    await session.get(PLACE, trace_request_ctx=once)
+
+    assert once is m.requests["GET", URL(PLACE)][0].kwargs["trace_request_ctx"]
+
+
+@pytest.mark.parametrize(
+    ("calls", "assertion", "arguments", "message"),
+    [
+        pytest.param(0, "assert_not_called", {}, None, id="not called"),
+        pytest.param(
+            1, "assert_not_called", {}, "Expected 'aioresponses' to not have been called. Called 1 times."
+        ),
+        pytest.param(0, "assert_called", {}, "Expected 'aioresponses' to have been called."),
+        pytest.param(1, "assert_called", {}, None, id="called"),
+        pytest.param(1, "assert_called_once", {}, None, id="called once"),
+        pytest.param(
+            2, "assert_called_once", {}, "Expected 'aioresponses' to have been called once. Called 2 times."
+        ),
+        pytest.param(2, "assert_called_with", {"url": PLACE, "json": [1]}, None, id="last keywords"),
+        pytest.param(
+            1,
+            "assert_called_with",
+            {"url": PLACE, "json": [1]},
+            "aioresponses(RequestCall(args=(), kwargs={'allow_redirects': True, 'json': [0]})) != "
+            "aioresponses(RequestCall(args=(), kwargs={'json': [1], 'allow_redirects': True}))",
+        ),
+        pytest.param(1, "assert_called_with", {"url": PLACE, "args_to_match": []}, None, id="none of them"),
+        pytest.param(
+            1, "assert_called_with", {"url": PLACE, "args_to_match": ["json"], "json": [0]}, None, id="named"
+        ),
+        pytest.param(
+            1,
+            "assert_called_with",
+            {"url": "http://api.test/b", "method": "put"},
+            "aioresponses('http://api.test/b', method='put') call not found",
+        ),
+        pytest.param(1, "assert_any_call", {"url": PLACE, "json": "whatever"}, None, id="any call"),
+        pytest.param(
+            1,
+            "assert_any_call",
+            {"url": PLACE, "params": {"x": 1}},
+            "aioresponses('http://api.test/a', method='GET', params={'x': 1}) call not found",
+        ),
+        pytest.param(1, "assert_called_once_with", {"url": PLACE, "json": [0]}, None, id="once with"),
+    ],
+)
+async def test_assertions(
+    calls: int,
+    assertion: str,
+    arguments: dict[str, Any],
+    message: str | None,
+    m: aioresponses,
+    session: aiohttp.ClientSession,
+) -> None:
+    """Each assertion passes, or fails with what it expected."""
+    m.get(PLACE, repeat=True)
+    for number in range(calls):
+        await session.get(PLACE, json=[number])
+
+    if message is None:
+        getattr(m, assertion)(**arguments)
+    else:
+        with pytest.raises(AssertionError) as caught:
+            getattr(m, assertion)(**arguments)
+        assert message == str(caught.value)
+
+
+async def test_what_is_peeked_at(m: aioresponses, session: aiohttp.ClientSession) -> None:
+    """Stubs that are left and responses that were given; `clear` forgets both and keeps the calls."""
+    m.get(PLACE)
+    m.get(PLACE, repeat=True)
+    response = await session.get(PLACE)
+
+    assert [response] == m._responses
+    assert ["RequestMatch('http://api.test/a')"] == [repr(stub) for stub in m._matches.values()]
+    m.clear()
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await session.get(PLACE)
+    assert 2 == len(m.requests["GET", URL(PLACE)])
+
+
+def test_add_can_be_replaced(m: aioresponses) -> None:
+    """Every verb goes through `add`."""
+    m.add = Mock()  # type: ignore[method-assign]
+    m.put(PLACE, status=3)
+
+    m.add.assert_called_once_with(PLACE, method="PUT", status=3)
+
+
+async def test_start_and_stop(session: aiohttp.ClientSession) -> None:
+    """It can be opened again, with no calls; not while it is open. Stopping twice is harmless."""
+    before = aiohttp.ClientSession.__dict__["_request"]
+    m = aioresponses()
+    m.get(PLACE)
+    m.start()
+    with pytest.raises(UsageError) as caught:
+        m.start()
+    await session.get(PLACE)
+    m.stop()
+    m.stop()
+
+    assert "this aioresponses is started already; aioresponses() makes another one" == str(caught.value)
+    assert before is aiohttp.ClientSession.__dict__["_request"]
+    m.assert_called_once()
+    async with m:
+        m.assert_not_called()
+
+
+async def test_the_inner_one_answers(session: aiohttp.ClientSession) -> None:
+    """Of two that are open, the newer is asked, and the older only for what that lets out."""
+    with aioresponses() as outer, aioresponses(passthrough=["http://api.test/out"]) as inner:
+        inner.get(PLACE, status=201)
+        outer.get("http://api.test/out", status=202)
+
+        assert 201 == (await session.get(PLACE)).status
+        assert 202 == (await session.get("http://api.test/out")).status
+
+    outer.assert_called_once_with("http://api.test/out")
+
+
+@pytest.fixture
+def number() -> int:
+    return 7
+
+
+@aioresponses()
+@pytest.mark.parametrize("status", [201, 202])
+async def test_decorated(status: int, number: int, session: aiohttp.ClientSession, mocked: Any) -> None:
+    """A decorated test has its fixtures and parameters, and no calls of the one before."""
+    mocked.get(PLACE, status=status)
+
+    assert (status, 7) == ((await session.get(PLACE)).status, number)
+    mocked.assert_called_once_with(PLACE)
+
+
+@aioresponses(param="mocked")
+async def test_decorated_by_name(session: aiohttp.ClientSession, mocked: Any) -> None:
+    """`param` names the argument."""
+    mocked.get(PLACE)
+
+    assert 200 == (await session.get(PLACE)).status
+
+
+@aioresponses()
+def test_decorated_sync(mocked: Any) -> None:
+    """A sync function is decorated all the same."""
+    mocked.get(PLACE)
+
+    assert 1 == len(mocked._matches)
+
+
+def test_decorated_function_called_by_hand() -> None:
+    """Called with positional arguments, it gets the stubs behind them, whatever their name."""
+
+    @aioresponses()
+    def both(first: int, *rest: Any) -> tuple[int, str]:
+        return first, type(rest[0]).__name__
+
+    @aioresponses()
+    def nothing_named(*arguments: Any) -> int:
+        return len(arguments)
+
+    assert (1, "aioresponses") == both(1)
+    assert 1 == nothing_named()
+
+
+class OfUnittest(unittest.IsolatedAsyncioTestCase):
+    async def asyncSetUp(self) -> None:
+        self.session = aiohttp.ClientSession()
+
+    async def asyncTearDown(self) -> None:
+        await self.session.close()
+
+    @aioresponses()
+    async def test_method(self, m: aioresponses) -> None:
+        """A method of an async test case."""
+        m.get(PLACE, payload={"a": 1})
+        async with self.session.get(PLACE) as response:
+            self.assertEqual({"a": 1}, await response.json())  # noqa: PT009
