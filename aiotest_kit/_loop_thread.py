@@ -8,11 +8,8 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ._errors import UsageError
-
 if TYPE_CHECKING:
     from collections.abc import Coroutine
-    from concurrent.futures import Future
 
 __all__ = ["LoopThread"]
 
@@ -32,35 +29,19 @@ class LoopThread:
         self._thread.start()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """What a coroutine returns, run on the loop; the calling thread waits for it.
-
-        Raises:
-            UsageError: the calling thread is the loop's own.
-        """
-        return self._begin(coroutine).result()
+        """What a coroutine returns, run on the loop; the calling thread, another one, waits for it."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result()
 
     def run_within(self, coroutine: Coroutine[Any, Any, T], seconds: float) -> T | None:
-        """What a coroutine returns, or None if it did not in time: the loop is stuck then.
-
-        Raises:
-            UsageError: the calling thread is the loop's own.
-        """
-        future = self._begin(coroutine)
+        """What a coroutine returns, or None if it did not in time: the loop is stuck then."""
+        future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
         try:
             return future.result(seconds)
         except FutureTimeout:
-            if future.done():
-                raise
             self.is_stuck = True
             # Should it go on one day, it ends behind that coroutine.
             future.add_done_callback(lambda _: self.loop.stop())
             return None
-
-    def _begin(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
-        if threading.current_thread() is self._thread:
-            coroutine.close()
-            raise UsageError("the thread of an upstream cannot wait for itself; await it")
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
 
     def close(self) -> None:
         """End the loop and the thread, unless it is stuck."""

@@ -94,7 +94,7 @@ class Serving:
     async def _connections_end(self) -> None:
         """Let the transports notice, those too that are amid their TLS handshake and have no peer yet."""
         self._shut_down()
-        for _ in range(TURNS):
+        for _ in range(TURNS):  # pragma: no branch  # as many as can be needed
             await asyncio.sleep(0)
             if not self._listener.still_open:
                 break
@@ -316,8 +316,8 @@ class Upstream(Router):
         try:
             cut = thread.run_within(self._stop(), THREAD_GRACE)
             if cut is None and serving is not None:
-                # Something blocks the thread: what it answers is all that can be told.
-                self._serving = None
+                # Something blocks the thread. What it answers is all that can be told; the rest ends should
+                # it ever go on.
                 cut = serving.cut()
         finally:
             if self._owns_thread:

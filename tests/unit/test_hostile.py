@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from aiotest_kit import Origin, Router, Upstream
 from aiotest_kit._peer import Peer
-from aiotest_kit._wire import LONGEST_BODY, LONGEST_HEAD, MOST_FIELDS
+from aiotest_kit._wire import HEAD_TOO_LONG, LONGEST_BODY, LONGEST_HEAD, MOST_FIELDS, RequestReader
 
 INPUTS = int(os.environ.get("AIOTEST_KIT_HOSTILE", "1000"))
 PROFILE = settings(
@@ -242,6 +242,23 @@ async def test_hostile(data: list[bytes], status: bytes) -> None:
         assert received == b"" or received.startswith(b"HTTP/1.1 " + status), received[:200]
         assert await works(up)
         assert not up.handler_errors
+
+
+def test_long_head_in_one_piece() -> None:
+    """A head that is too long is refused also when it comes whole."""
+    reader = RequestReader(API)
+    assert [] == reader.feed(b"GET / HTTP/1.1\r\nX: " + b"x" * LONGEST_HEAD + b"\r\n\r\n")
+    assert HEAD_TOO_LONG == reader.error
+
+
+async def test_endless_body(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body that does not say how long it is is refused when it is too long."""
+    monkeypatch.setattr("aiotest_kit._wire.LONGEST_BODY", 10_000)
+    async with Upstream(router=routes()) as up:
+        start = b"POST /form HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+        received = await talk(up.port, start, *[b"400\r\n" + HUGE + b"\r\n"] * 20)
+        assert received == b"" or received.startswith(b"HTTP/1.1 413 ")
+        assert await works(up)
 
 
 async def test_limits() -> None:

@@ -3,9 +3,12 @@
 import asyncio
 import re
 import socket
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import aiohttp
 import pytest
@@ -368,3 +371,114 @@ def test_another_loop() -> None:
     assert where == str(up)
     own.run_until_complete(up.stop())
     own.close()
+
+
+# ---- in a thread ----
+
+
+def get(up: Upstream, path: str) -> str:
+    with urlopen(str(up.url / path)) as response:
+        return str(response.read().decode())
+
+
+def test_without_a_loop() -> None:
+    """In a thread it serves code that knows no loop, which waits by `run`."""
+    with Upstream(thread=True) as up:
+        route = up.get("/a").reply(text="hi")
+        assert "hi" == get(up, "a")
+        assert route.calls is up.run(route.wait())
+        with pytest.raises(AssertionError, match=r"^1 of 2 calls of Upstream came within"):
+            up.run(up.wait(2, timeout=0.01))
+        up.reset()
+        with pytest.raises(AssertionError) as raised:
+            up.assert_called()
+    assert "Upstream was not called" == str(raised.value)
+    assert "aiotest_kit upstream" not in {thread.name for thread in threading.enumerate()}
+
+
+async def test_thread_beside_a_loop() -> None:
+    """In a thread it serves the code of any loop, which awaits its calls."""
+    async with Upstream(thread=True) as up:
+        up.get("/a").reply(text="hi")
+        assert (200, "hi") == await fetch(up, "/a")
+        await up.wait()
+        with pytest.raises(UsageError) as raised:
+            up.run(up.wait())
+    assert "run() is for code that is not async, beside the thread of an upstream; await it" == str(
+        raised.value
+    )
+
+
+def test_run_without_a_thread() -> None:
+    """Without a thread nothing can be run in it."""
+    up = Upstream(thread=True)
+    with pytest.raises(UsageError) as raised:
+        up.run(up.wait())
+    assert (
+        "run() is for code that is not async, beside the thread of an upstream; "
+        "it takes Upstream(thread=True), started" == str(raised.value)
+    )
+
+
+def test_with_needs_a_thread() -> None:
+    """`with` has no loop to serve from."""
+    with pytest.raises(UsageError) as raised:
+        Upstream().__enter__()
+    assert "`with Upstream()` needs a thread: Upstream(thread=True); or use `async with`" == str(raised.value)
+
+
+def test_thread_that_cannot_listen() -> None:
+    """An upstream that cannot start leaves no thread behind."""
+    taken, port = busy()
+    with taken, pytest.raises(UsageError, match="Address already in use"):
+        Upstream(port=port, thread=True).__enter__()
+    assert "aiotest_kit upstream" not in {thread.name for thread in threading.enumerate()}
+
+
+def call_in_vain(up: Upstream) -> threading.Thread:
+    """A call of `/a` that is under way."""
+
+    def call() -> None:
+        with pytest.raises(OSError, match=r"reset|closed|without response"):
+            get(up, "a")
+
+    client = threading.Thread(target=call)
+    client.start()
+    while not up.called:
+        pass
+    return client
+
+
+def test_stubborn_in_a_thread() -> None:
+    """An answer that does not end is named, and its thread ends all the same."""
+
+    async def stubborn(request: Request) -> None:
+        while True:
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+
+    up = Upstream(thread=True)
+    up.__enter__()
+    up.get("/a").reply(stubborn)
+    client = call_in_vain(up)
+    with pytest.warns(RuntimeWarning, match="did not end in time; its connection was cut"):
+        up.stop_thread()
+    client.join()
+    assert "aiotest_kit upstream" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_blocked_thread() -> None:
+    """An answer that blocks the thread is named; when it goes on, the thread ends."""
+    go_on = threading.Event()
+    up = Upstream(thread=True)
+    up.__enter__()
+    up.get("/a").reply(lambda request: go_on.wait() and "late")
+    client = call_in_vain(up)
+    with pytest.warns(RuntimeWarning, match="did not end in time; its connection was cut"):
+        up.stop_thread()
+    client.join()
+    go_on.set()
+    for thread in threading.enumerate():
+        if thread.name == "aiotest_kit upstream":
+            thread.join(PATIENCE)
+    assert "aiotest_kit upstream" not in {thread.name for thread in threading.enumerate()}
