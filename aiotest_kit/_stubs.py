@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias, overload
 
 from yarl import URL
 
@@ -16,7 +16,7 @@ from ._app_routes import NamedRoute, routes_at
 from ._errors import UsageError, one_line
 from ._expected import Mismatch
 from ._messages import Request
-from ._patterns import RequestPattern
+from ._patterns import MatchOptions, RequestPattern
 from ._router import Router
 from ._routes import Route
 from ._urls import UrlPattern, split_url, url_pattern, url_text
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ._messages import Origin
-    from ._patterns import MatchOptions
     from ._urls import UrlLike
+
+    StubUrl: TypeAlias = UrlLike | NamedRoute
 
 __all__ = ["AppRequest", "RoutePattern", "Stub", "Stubs", "original_handler"]
 
@@ -124,6 +125,13 @@ class Stub(Route):
         return await handler(request.web_request if isinstance(request, AppRequest) else request)
 
 
+class StubOptions(MatchOptions, total=False):
+    """What a verb of `Stubs` takes: what a request may be asked to be, and when to answer."""
+
+    before_middlewares: bool
+    """Answer before the app's middlewares, which else run around the stub."""
+
+
 class Stubs(Router):
     """The stubs of one client, a router over the routes that its app has.
 
@@ -136,10 +144,29 @@ class Stubs(Router):
         super().__init__()
         self._app = app
 
+    @overload
     def route(
         self,
         method: str | Iterable[str],
-        url: UrlLike | NamedRoute,
+        url: UrlLike,
+        *,
+        name: str | None = None,
+        **match: Unpack[MatchOptions],
+    ) -> Stub: ...
+    @overload
+    def route(
+        self,
+        method: str | Iterable[str],
+        url: StubUrl,
+        *,
+        name: str | None = None,
+        before_middlewares: bool = False,
+        **match: Unpack[MatchOptions],
+    ) -> Stub: ...
+    def route(
+        self,
+        method: str | Iterable[str],
+        url: StubUrl,
         *,
         name: str | None = None,
         before_middlewares: bool = False,
@@ -160,6 +187,72 @@ class Stubs(Router):
         self._table.add(stub)
         return stub
 
+    # The first signature of each is Router's; the second one has what a stub has in addition.
+
+    @overload
+    def get(self, url: UrlLike, *, name: str | None = None, **match: Unpack[MatchOptions]) -> Stub: ...
+    @overload
+    def get(self, url: StubUrl, *, name: str | None = None, **match: Unpack[StubOptions]) -> Stub: ...
+    def get(self, url: StubUrl, *, name: str | None = None, **match: Unpack[StubOptions]) -> Stub:
+        """Add a stub for GET; see `route`."""
+        return self.route("GET", url, name=name, **match)
+
+    @overload
+    def post(self, url: UrlLike, *, name: str | None = None, **match: Unpack[MatchOptions]) -> Stub: ...
+    @overload
+    def post(self, url: StubUrl, *, name: str | None = None, **match: Unpack[StubOptions]) -> Stub: ...
+    def post(self, url: StubUrl, *, name: str | None = None, **match: Unpack[StubOptions]) -> Stub:
+        """Add a stub for POST; see `route`."""
+        return self.route("POST", url, name=name, **match)
+
+    @overload
+    def put(self, url: UrlLike, *, name: str | None = None, **match: Unpack[MatchOptions]) -> Stub: ...
+    @overload
+    def put(self, url: StubUrl, *, name: str | None = None, **match: Unpack[StubOptions]) -> Stub: ...
+    def put(self, url: StubUrl, *, name: str | None = None, **match: Unpack[StubOptions]) -> Stub:
+        """Add a stub for PUT; see `route`."""
+        return self.route("PUT", url, name=name, **match)
+
+    @overload
+    def patch(self, url: UrlLike, *, name: str | None = None, **match: Unpack[MatchOptions]) -> Stub: ...
+    @overload
+    def patch(self, url: StubUrl, *, name: str | None = None, **match: Unpack[StubOptions]) -> Stub: ...
+    def patch(self, url: StubUrl, *, name: str | None = None, **match: Unpack[StubOptions]) -> Stub:
+        """Add a stub for PATCH; see `route`."""
+        return self.route("PATCH", url, name=name, **match)
+
+    @overload
+    def delete(self, url: UrlLike, *, name: str | None = None, **match: Unpack[MatchOptions]) -> Stub: ...
+    @overload
+    def delete(self, url: StubUrl, *, name: str | None = None, **match: Unpack[StubOptions]) -> Stub: ...
+    def delete(self, url: StubUrl, *, name: str | None = None, **match: Unpack[StubOptions]) -> Stub:
+        """Add a stub for DELETE; see `route`."""
+        return self.route("DELETE", url, name=name, **match)
+
+    @overload
+    def head(self, url: UrlLike, *, name: str | None = None, **match: Unpack[MatchOptions]) -> Stub: ...
+    @overload
+    def head(self, url: StubUrl, *, name: str | None = None, **match: Unpack[StubOptions]) -> Stub: ...
+    def head(self, url: StubUrl, *, name: str | None = None, **match: Unpack[StubOptions]) -> Stub:
+        """Add a stub for HEAD; see `route`."""
+        return self.route("HEAD", url, name=name, **match)
+
+    @overload
+    def options(self, url: UrlLike, *, name: str | None = None, **match: Unpack[MatchOptions]) -> Stub: ...
+    @overload
+    def options(self, url: StubUrl, *, name: str | None = None, **match: Unpack[StubOptions]) -> Stub: ...
+    def options(self, url: StubUrl, *, name: str | None = None, **match: Unpack[StubOptions]) -> Stub:
+        """Add a stub for OPTIONS; see `route`."""
+        return self.route("OPTIONS", url, name=name, **match)
+
+    @overload
+    def any(self, url: UrlLike, *, name: str | None = None, **match: Unpack[MatchOptions]) -> Stub: ...
+    @overload
+    def any(self, url: StubUrl, *, name: str | None = None, **match: Unpack[StubOptions]) -> Stub: ...
+    def any(self, url: StubUrl, *, name: str | None = None, **match: Unpack[StubOptions]) -> Stub:
+        """Add a stub for every method; see `route`."""
+        return self.route("*", url, name=name, **match)
+
     @property
     def some_are_first(self) -> bool:
         """Whether a stub is to answer before the middlewares."""
@@ -172,22 +265,6 @@ class Stubs(Router):
             for stub in self.routes
             if not stub.spent
         )
-
-    if TYPE_CHECKING:
-        # They are Router's own, which hand their keywords on.
-
-        def get(
-            self,
-            url: UrlLike | NamedRoute,
-            *,
-            name: str | None = None,
-            before_middlewares: bool = False,
-            **match: Unpack[MatchOptions],
-        ) -> Stub:
-            """Add a stub for GET; see `route`."""
-            ...
-
-        post = put = patch = delete = head = options = any = get
 
     def _pattern(
         self, methods: Sequence[str], url: UrlLike | NamedRoute, match: MatchOptions

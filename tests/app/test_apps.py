@@ -7,6 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from aiotest_kit import AppCall, LoopMismatchError, StubClient, StubServer, UsageError, mock
 from aiotest_kit._app import Door
@@ -312,7 +313,7 @@ async def test_an_error_that_is_no_exception(open_client: Open) -> None:
 
 NO_APP: Any = "app"
 NO_DOOR: Any = "udp"
-no_server: Any = aiohttp.test_utils.TestServer
+no_server: Any = TestServer
 
 
 async def test_https(open_client: Open) -> None:

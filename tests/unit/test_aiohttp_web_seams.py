@@ -4,9 +4,9 @@ import ast
 import inspect
 from pathlib import Path
 
-import aiohttp
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import BaseTestServer
 
 from aiotest_kit import _aiohttp_web
 
@@ -44,7 +44,7 @@ LISTED = {
     "_match_info": web.Request,
     "_payload": web.BaseRequest,
     "_cache": web.BaseRequest,
-    "_root": aiohttp.test_utils.BaseTestServer,
+    "_root": BaseTestServer,
 }
 
 
