@@ -20,8 +20,6 @@ from ._visits import visit_of
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from typing_extensions import Self
-
 __all__ = ["AppRun", "Override", "checked_key", "run_of"]
 
 T = TypeVar("T")
@@ -97,6 +95,7 @@ class Override(Generic[T]):
         self.key = key
         self.value = value
         self._overrides: Overrides | None = None
+        self._is_over = False
 
     def __repr__(self) -> str:
         return f"<Override of {self.key!r}: {one_line(self.value, 60)}>"
@@ -109,14 +108,15 @@ class Override(Generic[T]):
     ) -> None:
         self.undo()
 
-    def put(self, overrides: Overrides) -> Self:
-        """Let it have effect."""
-        self._overrides = overrides
-        overrides.add(self)
-        return self
+    def put(self, overrides: Overrides) -> None:
+        """Let it have effect, unless it has ended."""
+        if not self._is_over:
+            self._overrides = overrides
+            overrides.add(self)
 
     def undo(self) -> None:
         """Give the key back the value that it would have had."""
+        self._is_over = True
         if self._overrides is not None:
             self._overrides.remove(self)
             self._overrides = None
@@ -132,7 +132,7 @@ class Overrides:
     def add(self, override: Override[Any]) -> None:
         """Put one on top."""
         place = override.app, override.key
-        if not self._of_key[place]:
+        if place not in self._of_key:
             self._own[place] = state_of(override.app).get(override.key, MISSING)
         self._of_key[place].append(override)
         self._set(place, override.value)
@@ -142,15 +142,19 @@ class Overrides:
         place = override.app, override.key
         left = self._of_key[place]
         left.remove(override)
-        self._set(place, left[-1].value if left else self._own[place])
+        if left:
+            self._set(place, left[-1].value)
+        else:
+            del self._of_key[place]
+            self._set(place, self._own.pop(place))
 
     def prevail(self) -> None:
         """Take what the startup has set for the app's own, and put the overrides on top again."""
         for place, overrides in self._of_key.items():
-            if overrides:
-                app, key = place
-                if state_of(app).get(key, MISSING) is not overrides[-1].value:
-                    self._own[place] = state_of(app).get(key, MISSING)
+            app, key = place
+            value = state_of(app).get(key, MISSING)
+            if value is not overrides[-1].value:
+                self._own[place] = value
                 self._set(place, overrides[-1].value)
 
     def _set(self, place: tuple[web.Application, Any], value: object) -> None:
