@@ -313,20 +313,20 @@ async def test_a_script(way: Way) -> None:
     assert () == way.router.unfinished
 
 
-MATCHING: list[tuple[ScriptStep, str | bytes]] = [
-    (expect("a"), "a"),
-    (expect(re.compile("^a+$")), "aaa"),
-    (expect(ANY), b"x"),
-    (expect(lambda data: len(data) == 2), "ab"),
-    (expect({"a": [1, {"b": ANY}]}), '{"a": [1, {"b": 2}]}'),
-    (expect(Subset({"a": 1})), '{"a": 1, "b": 2}'),
-    (expect([1, 2]), b"[1, 2]"),
-    (expect_json("a"), '"a"'),
-    (expect_json(None), "null"),
-]
+MATCHING: dict[str, tuple[ScriptStep, str | bytes]] = {
+    "text": (expect("a"), "a"),
+    "regex": (expect(re.compile("^a+$")), "aaa"),
+    "anything": (expect(ANY), b"x"),
+    "predicate": (expect(lambda data: len(data) == 2), "ab"),
+    "mapping": (expect({"a": [1, {"b": ANY}]}), '{"a": [1, {"b": 2}]}'),
+    "subset": (expect(Subset({"a": 1})), '{"a": 1, "b": 2}'),
+    "list": (expect([1, 2]), b"[1, 2]"),
+    "json-text": (expect_json("a"), '"a"'),
+    "json-null": (expect_json(None), "null"),
+}
 
 
-@pytest.mark.parametrize(("step", "message"), MATCHING, ids=[str(step) for step, _ in MATCHING])
+@pytest.mark.parametrize(("step", "message"), MATCHING.values(), ids=MATCHING)
 async def test_what_is_expected_comes(way: Way, step: ScriptStep, message: str | bytes) -> None:
     """What is expected may be text, bytes, JSON, a pattern, a predicate."""
     way.ws().script(step, send("ok"))
