@@ -120,8 +120,8 @@ class Held:
     @classmethod
     def by(cls, loop: Any) -> Held:
         """What a loop has now; loops of others than asyncio tell only of their tasks."""
-        selector = getattr(loop, "_selector", None)
-        descriptors = selector.get_map() if selector is not None else {}
+        # uvloop has no selector, and the proactor of Windows is none.
+        descriptors: Any = getattr(getattr(loop, "_selector", None), "get_map", dict)()
         transports = getattr(loop, "_transports", {})
         known = {*transports, loop._ssock.fileno()} if descriptors else ()
         return cls(

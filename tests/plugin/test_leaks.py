@@ -325,3 +325,28 @@ async def test_nothing(): pass
         "ignore::pytest.PytestDeprecationWarning",
     )
     ran.outcomes(passed=3, errors=2)
+
+
+def test_anyio(suite: Suite) -> None:
+    """anyio's loop is looked at as well."""
+    suite.pytester.makeini(
+        "[pytest]\nasyncio_default_fixture_loop_scope = function\naiotest_kit_leaks = error"
+    )
+    suite.pytester.makepyfile(
+        test_it=PRELUDE
+        + """
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+@pytest.mark.anyio
+async def test_leaks(): kept.append(asyncio.ensure_future(for_ever()))
+
+@pytest.mark.anyio
+async def test_nothing(): pass
+"""
+    )
+    ran = suite.run("-p", "anyio", *ALLOWED, "-p", "no:logging")
+    collect()
+    ran.outcomes(passed=2, errors=1)
+    assert "task for_ever  made at test_it.py:" in ran.text

@@ -326,6 +326,7 @@ class TestAfterwards:
         """The loop is as before, but for its time, which does not go back."""
         loop = asyncio.get_running_loop()
         before = dict(vars(loop))
+        last = loop.time()
         with pytest.raises(ZeroDivisionError):
             async with virtual_time():
                 await asyncio.sleep(HOUR)
@@ -335,7 +336,8 @@ class TestAfterwards:
         assert last <= loop.time() < last + 60
         del after["time"]
         for name in ("_ready", "_scheduled", "_timer_cancelled_count", "_asyncgens"):
-            before.pop(name, None), after.pop(name, None)
+            for state in (before, after):
+                state.pop(name, None)
         assert before == after
 
     async def test_many_blocks(self) -> None:
