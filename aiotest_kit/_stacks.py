@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import pytest_asyncio
 
-from ._loops import opened_stack
-
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
@@ -27,6 +25,9 @@ def stack_on(scope: Scope) -> Callable[[], AsyncIterator[OpenedStack]]:
 
     @pytest_asyncio.fixture(name=f"_aiotest_stack_{scope}", loop_scope=scope)
     async def stack() -> AsyncIterator[OpenedStack]:
+        # Not before a test needs it: it brings aiohttp with it.
+        from ._loops import opened_stack
+
         async with opened_stack() as opened:
             yield opened
 

@@ -159,6 +159,21 @@ def test_it(request):
         (suite.pytester.path / "client.py").unlink()
         suite.run_alone("-p", PLUGIN).outcomes(passed=1)
 
+    def test_beside_pytest_asyncio(self, suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where async tests can run, what they need is registered, and still nothing of aiohttp imported."""
+        monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        suite.pytester.makepyfile(
+            test_it="""
+import sys
+
+def test_it():
+    assert "aiotest_kit._stacks" in sys.modules
+    assert [] == [name for name in ("aiohttp", "yarl", "aiotest_kit._loops") if name in sys.modules]
+"""
+        )
+        (suite.pytester.path / "client.py").unlink()
+        suite.run_alone("-p", PLUGIN, "-p", "pytest_asyncio.plugin").outcomes(passed=1)
+
 
 def test_settings_of_the_suite(suite: Suite) -> None:
     """The settings are read also where the hooks come late, by an imported fixture."""
