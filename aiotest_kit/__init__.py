@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ._app_routes import named_route
     from ._around import SessionCall, around_requests
     from ._clock import VirtualClock, VirtualTime, virtual_time
+    from ._connect_faults import ConnectTimeout, DNSFailure, Refuse, TLSFailure
     from ._errors import LeakWarning, LoopMismatchError, UnmatchedRequest, UsageError, VirtualTimeError
     from ._expected import Exact, Mismatch, Subset
     from ._explain import Near
@@ -69,6 +70,8 @@ __all__ = [
     "Call",
     "Calls",
     "Client",
+    "ConnectTimeout",
+    "DNSFailure",
     "Disconnect",
     "Drip",
     "Exact",
@@ -87,6 +90,7 @@ __all__ = [
     "Part",
     "ProxyError",
     "RealConnector",
+    "Refuse",
     "Reply",
     "Request",
     "Reset",
@@ -101,6 +105,7 @@ __all__ = [
     "StubServer",
     "Stubs",
     "Subset",
+    "TLSFailure",
     "Tls",
     "Truncate",
     "UnmatchedRequest",
@@ -135,6 +140,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "_around": ("SessionCall", "around_requests"),
     "_app": ("StubClient", "StubServer"),
     "_app_routes": ("named_route",),
+    "_connect_faults": ("ConnectTimeout", "DNSFailure", "Refuse", "TLSFailure"),
     "_errors": ("LeakWarning", "LoopMismatchError", "UnmatchedRequest", "UsageError", "VirtualTimeError"),
     "_clock": ("VirtualClock", "VirtualTime", "virtual_time"),
     "_expected": ("Exact", "Mismatch", "Subset"),

@@ -141,6 +141,21 @@ class Door(Protocol):
         """The connector was closed."""
         ...
 
+    @property
+    def fails_connections(self) -> bool:
+        """Whether `foresee` may find something."""
+        ...
+
+    def foresee(
+        self, request: ClientRequest, timeout: aiohttp.ClientTimeout, token: object
+    ) -> FailingDoor | None:
+        """Where to connect for `request` instead, to fail; None where it is to go well."""
+        ...
+
+    def may_redial(self, transport: Any, fail: Redial) -> None:
+        """Tell how the request that is about to be sent could still fail to connect."""
+        ...
+
     def acquired(
         self, transport: Any, request: ClientRequest, timeout: aiohttp.ClientTimeout, token: object
     ) -> None:
@@ -152,10 +167,40 @@ class Door(Protocol):
         ...
 
 
+class FailingDoor(Door, Protocol):
+    """A door of one connection, which fails."""
+
+    asks_for_name: bool
+    """Whether the name is looked up in any case, known or not."""
+    has_certificate: bool
+    """Whether it shows a certificate whose digest can be compared."""
+
+    def look_up(self, host: str) -> None:
+        """Raise what looking up the name gives."""
+        ...
+
+    def failed(self, exc: BaseException) -> None:
+        """Take note of what became of it."""
+        ...
+
+
+class Redial(Protocol):
+    """Fails to connect, as `fail_to_connect` does."""
+
+    def __call__(self, failing: FailingDoor, *, traces: list[Trace]) -> Coroutine[Any, Any, None]:
+        """Raise what aiohttp makes of it."""
+        ...
+
+
 class NoResolver:
     """A resolver that knows one address and asks nobody."""
 
+    def __init__(self, look_up: Callable[[str], None] | None = None) -> None:
+        self._look_up = look_up
+
     async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[dict[str, object]]:
+        if self._look_up is not None:
+            self._look_up(host)
         return [
             {
                 "hostname": host,
@@ -187,10 +232,18 @@ class MemoryConnector(aiohttp.BaseConnector):
     ) -> Connection:
         """A connection for `req`, as `BaseConnector.connect` gives it."""
         take_maker(req)
+        door = self._door
+        fails_some = door.fails_connections
+        if fails_some:
+            failing = door.foresee(req, timeout, traces)
+            if failing is not None:
+                await fail_to_connect(self, failing, req, traces, timeout)
         connection = await connect_through(self, req, traces, timeout)
         # aiohttp makes a new list of traces for each call of a session and keeps it over redirects and
         # retries, so its identity tells the attempts of one call from two calls.
-        self._door.acquired(connection.transport, req, timeout, traces)
+        door.acquired(connection.transport, req, timeout, traces)
+        if fails_some:
+            door.may_redial(connection.transport, partial(fail_to_connect, self, req=req, timeout=timeout))
         return connection
 
     async def close(self, *args: Any, **options: Any) -> None:
@@ -205,21 +258,28 @@ class MemoryConnector(aiohttp.BaseConnector):
         dial: Dial,
         client_error: Callable[..., Exception],
     ) -> tuple[asyncio.Transport, ResponseHandler]:
-        """A connection, or the exception that aiohttp makes of what went wrong.
-
-        The clauses and their order are those of `TCPConnector._wrap_create_connection`.
-        """
-        try:
+        """A connection, or the exception that aiohttp makes of what went wrong."""
+        with wrapping(req, client_error):
             async with helpers.ceil_timeout(timeout.sock_connect, ceil_threshold=timeout.ceil_threshold):
                 return await self._door.open(dial, cast("Any", self._factory))
-        except client_exceptions.cert_errors as exc:
-            raise aiohttp.ClientConnectorCertificateError(req.connection_key, exc) from exc
-        except client_exceptions.ssl_errors as exc:
-            raise aiohttp.ClientConnectorSSLError(req.connection_key, exc) from exc
-        except OSError as exc:
-            if exc.errno is None and isinstance(exc, asyncio.TimeoutError):
-                raise
-            raise client_error(req.connection_key, exc) from exc
+
+
+@contextlib.contextmanager
+def wrapping(req: ClientRequest, client_error: Callable[..., Exception]) -> Iterator[None]:
+    """Make of what goes wrong in the block the exception that aiohttp does.
+
+    The clauses and their order are those of `TCPConnector._wrap_create_connection`.
+    """
+    try:
+        yield
+    except client_exceptions.cert_errors as exc:
+        raise aiohttp.ClientConnectorCertificateError(req.connection_key, exc) from exc
+    except client_exceptions.ssl_errors as exc:
+        raise aiohttp.ClientConnectorSSLError(req.connection_key, exc) from exc
+    except OSError as exc:
+        if exc.errno is None and isinstance(exc, asyncio.TimeoutError):
+            raise
+        raise client_error(req.connection_key, exc) from exc
 
 
 class MemoryTCPConnector(MemoryConnector, aiohttp.TCPConnector):
@@ -267,12 +327,21 @@ class MemoryTCPConnector(MemoryConnector, aiohttp.TCPConnector):
         protocol = self._factory()
         address = underlying_transport.get_extra_info("peername")
         dial = Dial(req.url, address, self._get_ssl_context(req), req.server_hostname or req.host)
-        self._door.start_tls(underlying_transport, protocol, dial)
+        try:
+            with wrapping(req, client_error):
+                self._door.start_tls(underlying_transport, protocol, dial)
+            fingerprint = self._get_fingerprint(req)
+            if fingerprint is not None:
+                fingerprint.check(underlying_transport)
+        except BaseException:
+            underlying_transport.close()
+            raise
         protocol.connection_made(underlying_transport)
         return underlying_transport, protocol
 
-    def _get_fingerprint(self, req: ClientRequest) -> None:
-        """None: no certificate is there whose digest could be compared."""
+    def _get_fingerprint(self, req: ClientRequest) -> aiohttp.Fingerprint | None:
+        """None where no certificate is there whose digest could be compared."""
+        return super()._get_fingerprint(req) if getattr(self._door, "has_certificate", False) else None
 
 
 class MemoryUnixConnector(MemoryConnector, aiohttp.UnixConnector):
@@ -385,6 +454,33 @@ def view_of(connector: aiohttp.BaseConnector, door: Door) -> View:
     vars(connector)[VIEW] = view
     door.views.append(weakref.ref(view))
     return cast("View", view)
+
+
+async def fail_to_connect(
+    connector: MemoryConnector,
+    failing: FailingDoor,
+    req: ClientRequest,
+    traces: list[Trace],
+    timeout: aiohttp.ClientTimeout,
+) -> None:
+    """Raise what aiohttp makes of a new connection that fails; return if the client does not notice.
+
+    The settings, limits and traces are those of `connector`; nothing is pooled.
+    """
+    alone: Any = type(connector).__new__(type(connector))
+    vars(alone).update(vars(connector))
+    alone._door = failing
+    alone._conns = defaultdict(deque) if isinstance(alone._conns, defaultdict) else {}
+    if failing.asks_for_name and isinstance(alone, MemoryTCPConnector):
+        alone._resolver = cast("AbstractResolver", NoResolver(failing.look_up))
+        alone._cached_hosts = type(alone._cached_hosts)(ttl=alone._cached_hosts._ttl)
+        alone._throttle_dns_futures = {}
+    try:
+        connection = await connect_through(alone, req, traces, timeout)
+    except BaseException as exc:
+        failing.failed(exc)
+        raise
+    connection.close()
 
 
 def close_view(view: View) -> None:

@@ -21,14 +21,17 @@ from ._errors import UsageError, one_line
 from ._replies import Reply, as_reply, checked_delay, checked_headers, checked_text, phrase, reply_of_status
 
 if TYPE_CHECKING:
+    import ssl
+
     from ._incoming import Incoming
-    from ._messages import Request
+    from ._messages import Origin, Request
     from ._replies import ReplyOptions
 
 __all__ = [
     "NOTE_FAILURE",
     "Answer",
     "Collected",
+    "ConnectFault",
     "Early",
     "Exchange",
     "Handler",
@@ -115,6 +118,10 @@ class Exchange(Protocol):
         """End the connection with RST, and the answer with it, wherever that was."""
         ...
 
+    async def fail_to_connect(self, fault: ConnectFault) -> None:
+        """Make the client's call end as if `fault` had kept it from connecting (memory door)."""
+        ...
+
     @property
     def incoming(self) -> Incoming:
         """The body of the request, as it comes for an `Early` answer."""
@@ -145,6 +152,27 @@ class Answer(Protocol):
     async def play(self, exchange: Exchange) -> None:
         """Answer the request of `exchange`."""
         ...
+
+
+class ConnectFault:
+    """A fault that happens where a client connects."""
+
+    def unfit(self, origin: Origin) -> str | None:
+        """Why it cannot happen on the way to an origin; None if it can."""
+        return None
+
+    def look_up(self, host: str) -> None:
+        """Raise what looking up the name gives."""
+
+    async def connect(self, address: object) -> None:
+        """Raise what connecting to the address gives."""
+
+    def shake_hands(self, context: ssl.SSLContext, hostname: str | None) -> None:
+        """Raise what the TLS handshake gives."""
+
+    async def play(self, exchange: Exchange) -> None:
+        """Fail a call whose request has come already, as if it had not."""
+        await exchange.fail_to_connect(self)
 
 
 class Strike:

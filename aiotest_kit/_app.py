@@ -261,6 +261,14 @@ class AppDoor:
     def acquired(self, transport: Any, request: object, timeout: object, token: object) -> None:
         """Nothing to note: the client's attempts are told apart by nobody."""
 
+    fails_connections = False
+
+    def foresee(self, *args: object) -> None:
+        """None: a request always reaches the app."""
+
+    def may_redial(self, *args: object) -> None:
+        """Never asked for."""
+
     async def left(self) -> None:
         """The server is closed by the client, not by its connector."""
 

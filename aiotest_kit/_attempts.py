@@ -22,14 +22,20 @@ MOST_KEPT = 256
 
 @dataclass(frozen=True)
 class Attempt:
-    """An attempt that came to nothing: the call, and what its route answered."""
+    """An attempt that came to nothing: the call, and what its route answered.
+
+    Or one that is still to come (`is_due`), whose answer was settled where the client connected.
+    """
 
     call: Call[Route]
     route: Route
     step: Step
+    is_due: bool = False
 
     def next_step(self) -> Step:
         """What the next attempt meets: the same, unless that was meant for fewer attempts."""
+        if self.is_due:
+            return self.step
         self.call.attempts += 1
         if self.step.attempts is None or self.call.attempts <= self.step.attempts:
             return self.step
@@ -43,7 +49,10 @@ class Attempts:
         self.kept: dict[int, tuple[object, Attempt]] = {}
 
     def dropped(self, token: object, attempt: Attempt) -> None:
-        """Note an attempt. The token is kept, so that no other object has its identity meanwhile."""
+        """Note an attempt, or one that is due.
+
+        The token is kept, so that no other object has its identity meanwhile.
+        """
         if len(self.kept) >= MOST_KEPT:
             del self.kept[next(iter(self.kept))]
         self.kept[id(token)] = token, attempt

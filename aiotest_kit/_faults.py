@@ -1,9 +1,8 @@
 """What goes wrong, named after what happens.
 
 Each fault is a value that a route answers with. Most act on the connection, and do so alike through every
-door; those of a `ConnectFault` happen before there is one, which only the memory door can do. Knows
-exchanges and replies. Knows nothing of routes, sockets or aiohttp's exceptions; `docs/failures.md` has what
-aiohttp raises.
+door; what happens before there is one is in `_connect_faults`. Knows exchanges and replies. Knows nothing of
+routes, sockets or aiohttp's exceptions; `docs/failures.md` has what aiohttp raises.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
-from ._answers import Strike, as_answer, check_piece, send_piece
+from ._answers import ConnectFault, Raise, Strike, as_answer, check_piece, send_piece
 from ._errors import UsageError, join_names, one_line
 from ._replies import CODINGS, Reply, with_fields
 
@@ -35,6 +34,8 @@ __all__ = [
     "Stall",
     "Truncate",
     "WrongEncoding",
+    "acts_at_connect",
+    "is_of_memory",
 ]
 
 SOMETHING = Reply(200, text="x" * 1024)
@@ -317,8 +318,24 @@ class Flaky(Strike):
             await send_piece(exchange, self.fault)
 
 
-Fault: TypeAlias = "Disconnect | Partly | Drip | Garbage | BadHeader | WrongEncoding | ProxyError"
-FAULTS = (Disconnect, Partly, Drip, Garbage, BadHeader, WrongEncoding, ProxyError)
+Fault: TypeAlias = (
+    "Disconnect | Partly | Drip | Garbage | BadHeader | WrongEncoding | ProxyError | ConnectFault"
+)
+FAULTS = (Disconnect, Partly, Drip, Garbage, BadHeader, WrongEncoding, ProxyError, ConnectFault)
+
+
+def acts_at_connect(answer: object) -> bool:
+    """Whether an answer may have to be given where the client connects."""
+    return isinstance(answer, (ConnectFault, ProxyError)) or (
+        isinstance(answer, Flaky) and acts_at_connect(answer.fault)
+    )
+
+
+def is_of_memory(answer: object) -> bool:
+    """Whether only the memory door can give an answer: it acts in the client."""
+    return isinstance(answer, (ConnectFault, Raise)) or (
+        isinstance(answer, Flaky) and (is_of_memory(answer.fault) or is_of_memory(answer.otherwise))
+    )
 
 
 def check_reply(name: str, reply: object) -> None:

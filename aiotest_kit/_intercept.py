@@ -19,8 +19,7 @@ from ._aiohttp import close_view, connect_through, loop_of, replace_connect, tak
 from ._errors import UsageError
 from ._forward import RealConnector
 from ._lifespan import end_lives, end_lives_soon
-from ._memory import MemoryDoor, cancel_tasks, end_tasks, on_loop
-from ._messages import Origin, Request
+from ._memory import MemoryDoor, cancel_tasks, end_tasks, head_of, on_loop
 from ._router import Router, raise_handler_error
 from ._routes import HandlerError, Hit, Miss
 
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
 
     from ._aiohttp import Connect
     from ._lifespan import Lifespan
+    from ._messages import Request
     from ._peer import Finder
 
 __all__ = ["Mock", "mock"]
@@ -144,6 +144,20 @@ class Asked:
                 return outcome
         return outcome
 
+    def find_at_connect(self, request: Request) -> Hit | Miss | None:
+        """The first hit, unless a router before is to answer."""
+        outcome: Hit | Miss | None = None
+        for router in self._routers:
+            outcome = router.find_at_connect(request)
+            if not isinstance(outcome, Miss):
+                return outcome
+        return outcome
+
+    @property
+    def fails_connections(self) -> bool:
+        """Whether `find_at_connect` may find something."""
+        return any(router.fails_connections for router in self._routers)
+
     def failed(self, error: HandlerError) -> None:
         """Keep an error of the user's code for the test, with the first router."""
         self._routers[0].failed(error)
@@ -222,9 +236,7 @@ async def connect(
     if through is None or isinstance(self, RealConnector) or goes_out(self, req):
         return await (replaced or connect_through)(self, req, traces, timeout)
     take_maker(req)
-    connection = await connect_through(view_of(self, through), req, traces, timeout)
-    through.acquired(connection.transport, req, timeout, traces)
-    return connection
+    return await view_of(self, through).connect(req, traces, timeout)
 
 
 def goes_out(connector: aiohttp.BaseConnector, req: ClientRequest) -> bool:
@@ -238,8 +250,7 @@ def goes_out(connector: aiohttp.BaseConnector, req: ClientRequest) -> bool:
         else:
             return False
     mocks = open_mocks()
-    fields = tuple((name.encode(), value.encode()) for name, value in req.headers.items())
-    request = Request(req.method, Origin.of(url), url.raw_path_qs, raw_headers=fields)
+    request = head_of(req)
     for mock in mocks:
         if mock.router.names(request) if local and mock.loopback else mock.router.claims(request):
             return False

@@ -7,17 +7,26 @@ is implied, not spoken: the client is told of it, the bytes are plain.
 from __future__ import annotations
 
 import asyncio
+import re
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
 from ._aiohttp import ANSWERS_AT_ONCE, MemoryTCPConnector, raise_in_client, view_of
-from ._attempts import Attempts
+from ._answers import ConnectFault
+from ._attempts import Attempt, Attempts
+from ._connect_faults import DNSFailure, TLSFailure
+from ._errors import UsageError
+from ._faults import ProxyError
 from ._lifespan import end_lives
-from ._messages import Client, Origin
+from ._messages import Call, Client, Origin, Request
 from ._peer import Peer
 from ._pipe import connected
+from ._router import Router
+from ._routes import HandlerError, Hit
+from ._steps import NOT_SAID
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -26,9 +35,10 @@ if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler
     from aiohttp.client_reqrep import ClientRequest
 
-    from ._aiohttp import Dial, View
+    from ._aiohttp import Dial, Redial, View
     from ._peer import Finder
-    from ._router import Router
+    from ._replies import Reply
+    from ._routes import Route
 
 __all__ = ["MemoryDoor", "end_tasks", "mock_session"]
 
@@ -82,6 +92,71 @@ class MemoryDoor:
             self._client = client
         transport.server.expect(self.finder_now(), client, self._attempts, token)
 
+    @property
+    def fails_connections(self) -> bool:
+        """Whether some route may answer where a client connects."""
+        return self.finder_now().fails_connections
+
+    def foresee(
+        self, request: ClientRequest, timeout: aiohttp.ClientTimeout, token: object
+    ) -> FailedDial | None:
+        """The connection that fails, where a route says so; the call is recorded then.
+
+        What is settled here, but is no failure, is kept for the request.
+        """
+        asked = head_of(request)
+        attempt = self._attempt_at_connect(asked, request, timeout, token)
+        if attempt is None:
+            return None
+        fault = attempt.step.answer
+        if isinstance(fault, ProxyError) and request.proxy and asked.origin.scheme == "https":
+            return FailedDial(self, ProxyRefusal(fault.reply), attempt)
+        if not isinstance(fault, ConnectFault):
+            self._attempts.dropped(token, attempt)
+            return None
+        problem = fault.unfit(asked.origin)
+        if problem is not None:
+            error = UsageError(problem)
+            attempt.call.exception = error
+            attempt.route.failed(HandlerError(error, asked, attempt.route))
+            raise error
+        if isinstance(fault, TLSFailure):
+            # A client that does not look will not notice, and sends its request.
+            self._attempts.dropped(token, replace(attempt, step=NOT_SAID))
+        return FailedDial(self, fault, attempt)
+
+    def _attempt_at_connect(
+        self, asked: Request, request: ClientRequest, timeout: aiohttp.ClientTimeout, token: object
+    ) -> Attempt | None:
+        """The call that is being made, with its answer, if that may have to be given now."""
+        before = self._attempts.resume(token, asked) if self._attempts.kept else None
+        if before is not None:
+            return Attempt(before.call, before.route, before.next_step().drawn(), is_due=True)
+        finder = self.finder_now()
+        try:
+            outcome = finder.find_at_connect(asked)
+        except Exception:
+            # A predicate's error is raised again, and kept, when the request is there.
+            return None
+        if not isinstance(outcome, Hit):
+            return None
+        route = outcome.route
+        client = Client(timeout, request.ssl, request.proxy, request.server_hostname)
+        call: Call[Route] = Call(asked, route, asyncio.get_running_loop().time(), client)
+        step = route.take().drawn()
+        route.record(call)
+        if outcome.via is not None:
+            outcome.via.record(call)
+        return Attempt(call, route, step, is_due=True)
+
+    def may_redial(self, transport: Any, fail: Redial) -> None:
+        """Have faults that were not foreseen, as the body decided on them, look the same in the client."""
+
+        async def redial(fault: ConnectFault) -> None:
+            await fail(FailedDial(self, fault), traces=[])
+
+        transport.server.redial = redial
+
     def finder_now(self) -> Finder:
         """Who decides on the request that is about to be sent."""
         raise NotImplementedError
@@ -94,6 +169,86 @@ class MemoryDoor:
         for peer in list(self.connections):
             if not peer.loop.is_closed():
                 on_loop(peer.loop, peer.hang_up)
+
+
+class ProxyRefusal(ConnectFault):
+    """A proxy that answers CONNECT with a reply of its own."""
+
+    def __init__(self, reply: Reply) -> None:
+        self.reply = reply
+
+
+class FailedDial:
+    """The door of one connection that fails; see `_aiohttp.FailingDoor`."""
+
+    fails_connections = False
+
+    def __init__(self, door: MemoryDoor, fault: ConnectFault, attempt: Attempt | None = None) -> None:
+        self.views = door.views
+        self.asks_for_name = isinstance(fault, DNSFailure)
+        self.has_certificate = isinstance(fault, TLSFailure) and fault.kind == "fingerprint"
+        self.look_up = fault.look_up
+        self._door = door
+        self._fault = fault
+        self._attempt = attempt
+
+    def open_now(self, dial: Dial, factory: Callable[[], Any]) -> None:
+        """None: failing takes its time."""
+
+    async def open(
+        self, dial: Dial, factory: Callable[[], ResponseHandler]
+    ) -> tuple[asyncio.Transport, ResponseHandler]:
+        """Fail to connect, or in the handshake; or give a connection that fails later."""
+        task = asyncio.get_running_loop().create_task(self._fault.connect(dial.address))
+        if self._attempt is not None:
+            self._attempt.route.track(task)
+        try:
+            await asyncio.wait([task])
+        finally:
+            task.cancel()
+        if task.cancelled():
+            route = f": {self._attempt.route!r}" if self._attempt is not None else ""
+            raise aiohttp.ClientConnectionError(f"the mock was closed before it answered{route}")
+        task.result()
+        if dial.ssl is not None:
+            self._fault.shake_hands(dial.ssl, dial.server_hostname)
+        door: MemoryDoor = self._door
+        if isinstance(self._fault, ProxyRefusal):
+            proxy = Router()
+            proxy.route("CONNECT", re.compile(".*")).reply(self._fault.reply)
+            door = SessionDoor(proxy, None)
+        return await door.open(dial, factory)
+
+    def start_tls(self, transport: Any, protocol: ResponseHandler, dial: Dial) -> None:
+        """Fail in the handshake behind a proxy's tunnel, or go on."""
+        if dial.ssl is not None:
+            self._fault.shake_hands(dial.ssl, dial.server_hostname)
+        self._door.start_tls(transport, protocol, dial)
+
+    def failed(self, exc: BaseException) -> None:
+        """Complete the record."""
+        if self._attempt is not None:
+            call = self._attempt.call
+            call.exception = exc
+            call.elapsed = asyncio.get_running_loop().time() - call.started
+
+    def foresee(self, *args: object) -> None:
+        """None: there is no second way to fail."""
+
+    def may_redial(self, *args: object) -> None:
+        """It is never the way of a request."""
+
+    def acquired(self, *args: object) -> None:
+        """It is never the way of a request."""
+
+    async def left(self) -> None:
+        """Nothing is held."""
+
+
+def head_of(request: ClientRequest) -> Request:
+    """The request that a client is about to send, without its body."""
+    fields = tuple((name.encode(), value.encode()) for name, value in request.headers.items())
+    return Request(request.method, Origin.of(request.url), request.url.raw_path_qs, raw_headers=fields)
 
 
 class SessionDoor(MemoryDoor):

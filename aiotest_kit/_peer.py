@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias
 
 import aiohttp
 
@@ -41,15 +41,18 @@ from ._wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from aiohttp import web
 
+    from ._answers import ConnectFault
     from ._attempts import Attempts
     from ._messages import Client, Origin, Request
     from ._steps import Step
 
 __all__ = ["ClientGone", "Finder", "Line", "Peer", "PlayedExchange", "ScriptStreams", "ScriptWriter"]
+
+Redial: TypeAlias = "Callable[[ConnectFault], Awaitable[None]]"
 
 PIECE = 64 * 1024
 """Bytes of a long body that are written before the client is waited for."""
@@ -75,6 +78,15 @@ class Finder(Protocol):
         """The route that answers a request of which only the head has come; None if the body is needed."""
         ...
 
+    def find_at_connect(self, request: Request) -> Hit | Miss | None:
+        """The route that may have to answer where the client connects, by the head of its request."""
+        ...
+
+    @property
+    def fails_connections(self) -> bool:
+        """Whether `find_at_connect` may find something."""
+        ...
+
     def failed(self, error: HandlerError) -> None:
         """Keep an error of the user's code for the test."""
         ...
@@ -93,6 +105,8 @@ class Line(Protocol):
     transport: asyncio.Transport
     loop: asyncio.AbstractEventLoop
     fail: Callable[[BaseException], None] | None
+    redial: Redial | None
+    """Connects once more, and fails as a fault does; None where no route has such faults."""
 
     async def drained(self) -> None:
         """Return when the client can take more.
@@ -129,6 +143,7 @@ class Peer(asyncio.Protocol):
     _guests: dict[object, Guest] | None = None
     _queue: deque[Request] | None = None
     _task: asyncio.Task[None] | None = None
+    redial: Redial | None = None
     _exchange: PeerExchange | None = None
     _ends_with_connection = True
     _drained: asyncio.Future[None] | None = None
@@ -173,7 +188,8 @@ class Peer(asyncio.Protocol):
         aiohttp would send again, to the network this time.
         """
         if self._task is not None and self.fail is not None and not self.transport.is_closing():
-            self.fail(aiohttp.ClientConnectionError("the mock was closed before it answered"))
+            route = f": {self.answered.route!r}" if self.answered is not None else ""
+            self.fail(aiohttp.ClientConnectionError(f"the mock was closed before it answered{route}"))
         self.transport.abort()
 
     # What the transport calls.
@@ -256,6 +272,8 @@ class Peer(asyncio.Protocol):
         if attempts is not None and attempts.kept:
             resumed = attempts.resume(self._token, request)
             if resumed is not None:
+                if resumed.is_due:
+                    resumed.call.request = request
                 self._answer(resumed.call, resumed.route, resumed.next_step())
                 return
         try:
@@ -577,6 +595,18 @@ class PlayedExchange:
         if self._framing is Framing.CHUNKED:
             self._peer.transport.write(last_chunk(reply.trailers))
         self._done(reply, self._framing is Framing.CLOSE or closes(reply, self.request))
+
+    async def fail_to_connect(self, fault: ConnectFault) -> None:
+        """Make the client's call end as if it had not connected; send a 200 if it would not notice."""
+        redial = self._peer.redial
+        if redial is None:
+            raise UsageError(f"{fault!r} happens before a request: no handler can answer so, only a route")
+        try:
+            await redial(fault)
+        except Exception as exc:
+            self.fail(exc)
+        else:
+            await self.send(Reply(200))
 
     def fail(self, exc: BaseException) -> None:
         """Make the client's call raise `exc`."""

@@ -10,6 +10,7 @@ import contextlib
 import sys
 from collections.abc import Mapping
 from functools import lru_cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from yarl import URL
@@ -287,6 +288,20 @@ class Router(Asserted[Route]):
         None where the body has to be awaited: to tell the routes apart, or because the answer does so.
         """
         return self._table.find_early(request)
+
+    def find_at_connect(self, request: Request) -> Hit | Miss | None:
+        """The route that may have to answer where the client connects, by the head of its request."""
+        return self._table.find_early(request, attrgetter("acts_at_connect"))
+
+    @property
+    def fails_connections(self) -> bool:
+        """Whether `find_at_connect` may find something."""
+        table = self._table
+        return (
+            any(each.fails_connections for each in table.reached())
+            if table.mounts
+            else table.fails_connections
+        )
 
     def failed(self, error: HandlerError) -> None:
         """Keep an error of the user's code for the test."""

@@ -9,11 +9,13 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._answers import Early, InClient, Raw, Stream, as_answer, redirect, sse
 from ._errors import UsageError, one_line
 from ._explain import Near, explain_miss, nearest
+from ._faults import acts_at_connect, is_of_memory
 from ._forward import Forward
 from ._gate import Gate
 from ._index import Index
@@ -214,6 +216,7 @@ class Route(Asserted["Route"]):
                 "what it sends, or with a fault on the wire such as Reset()"
             )
         with self._table.lock:
+            self._table.accept(answer)
             was_spent = self.spent
             self._steps.append(Step(answer, times, attempts, delay))
         if was_spent:
@@ -238,8 +241,21 @@ class Route(Asserted["Route"]):
     @property
     def answers_early(self) -> bool:
         """Whether the next answer is given before the body of the request has come."""
-        step = self._steps[self._position] if self._position < len(self._steps) else self.not_said
-        return isinstance(step.answer, Early)
+        return isinstance(self._next.answer, Early)
+
+    @property
+    def acts_at_connect(self) -> bool:
+        """Whether the next answer may have to be given where the client connects."""
+        return acts_at_connect(self._next.answer)
+
+    @property
+    def answers(self) -> tuple[Reply | Answer, ...]:
+        """The whole sequence of answers."""
+        return tuple(step.answer for step in self._steps)
+
+    @property
+    def _next(self) -> Step:
+        return self._steps[self._position] if self._position < len(self._steps) else self.not_said
 
     def record(self, call: Call[Route]) -> None:
         """Write a call into the logs."""
@@ -379,6 +395,10 @@ class Table:
         self.misses: list[Miss] = []
         self.handler_errors: list[HandlerError] = []
         self.tasks: set[asyncio.Task[None]] = set()
+        self.fails_connections = False
+        """Whether there is, or was, an answer that may have to be given where the client connects."""
+        self.is_on_loopback = False
+        """Whether clients are out of reach; what acts in them is refused."""
         self._added = 0
         self._index: Index[Route] | None = None
         self._known: dict[tuple[str, str, Origin], tuple[Candidate, ...]] = {}
@@ -398,10 +418,13 @@ class Table:
                 return Hit(route)
         return Miss(request, self)
 
-    def find_early(self, request: Request) -> Hit | Miss | None:
+    def find_early(
+        self, request: Request, is_early: Callable[[Route], bool] = attrgetter("answers_early")
+    ) -> Hit | Miss | None:
         """The route that answers a request of which only the head has come.
 
-        None where the body has to be awaited: to tell the routes apart, or because the answer does so.
+        None where the body has to be awaited: to tell the routes apart, or because the answer does so, which
+        `is_early` tells of a route.
         """
         for route, is_sure, captures in self.candidates(request):
             if route.pattern.needs_body:
@@ -409,14 +432,40 @@ class Table:
                     return None
             elif is_sure or route.pattern.matches(request):
                 if route in self.mounts:
-                    outcome = self.mounts[route].find_early(request)
+                    outcome = self.mounts[route].find_early(request, is_early)
                     if isinstance(outcome, Miss):
                         continue
                     return outcome and Hit(outcome.route, route)
                 if captures:
                     request.capture(captures)
-                return Hit(route) if route.answers_early else None
+                return Hit(route) if is_early(route) else None
         return Miss(request, self)
+
+    def accept(self, answer: Reply | Answer) -> None:
+        """Take note of an answer that is to be given.
+
+        Raises:
+            UsageError: it acts in a client, and clients are out of reach.
+        """
+        if isinstance(answer, Reply):
+            return
+        if self.is_on_loopback and is_of_memory(answer):
+            raise UsageError(
+                f"{answer!r} acts in the client, which is out of reach behind a socket; "
+                "it is for the memory door (aiohttp_mock, mock, mock_session)"
+            )
+        self.fails_connections = self.fails_connections or acts_at_connect(answer)
+
+    def put_on_loopback(self) -> None:
+        """Have the routes answer clients that are out of reach.
+
+        Raises:
+            UsageError: some answer acts in the client.
+        """
+        self.is_on_loopback = True
+        for route in self.routes:
+            for answer in route.answers:
+                self.accept(answer)
 
     def reached(self) -> Iterator[Table]:
         """This table, and those that are mounted in it."""

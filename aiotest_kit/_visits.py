@@ -17,7 +17,7 @@ from aiohttp import hdrs, web
 from ._aiohttp_web import RecordingWriter, read_again
 from ._answers import Raw, reply_of
 from ._messages import Call, Origin
-from ._peer import ClientGone, PlayedExchange, ScriptStreams, ScriptWriter
+from ._peer import ClientGone, PlayedExchange, Redial, ScriptStreams, ScriptWriter
 from ._replies import Reply, reply_as_sent, with_body
 from ._routes import HandlerError, Hit
 from ._stubs import AppRequest, Stub, Stubs, original_handler
@@ -88,6 +88,7 @@ class Connection(asyncio.Protocol):
     behind: asyncio.Protocol
     transport: asyncio.Transport
     fail: Callable[[BaseException], None] | None = None
+    redial: Redial | None = None
 
     def __init__(
         self, service: Service, answer_of_app: OriginalHandler, request_of_app: Callable[..., Any]

@@ -112,13 +112,14 @@ async def test_closed_while_a_call_waits(method: str) -> None:
     """A call that is held when the mock closes fails, and is not sent again to the network."""
     async with aiohttp.ClientSession() as session:
         async with mock() as router:
-            gate = router.any(URL).hold()
+            route = router.any(URL)
+            gate = route.hold()
             call = asyncio.ensure_future(text(session, method=method))
             await gate.waiting()
 
         with pytest.raises(aiohttp.ClientConnectionError) as caught:
             await call
-    assert "the mock was closed before it answered" == str(caught.value)
+    assert f"the mock was closed before it answered: {route!r}" == str(caught.value)
 
 
 async def test_inner_mock_closed_while_a_call_waits() -> None:

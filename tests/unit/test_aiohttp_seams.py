@@ -236,6 +236,14 @@ class Recorded:
     async def left(self) -> None:
         self.left_count += 1
 
+    fails_connections = False
+
+    def foresee(self, *args: object) -> None:
+        raise NotImplementedError
+
+    def may_redial(self, *args: object) -> None:
+        raise NotImplementedError
+
     def acquired(
         self, transport: Any, request: ClientRequest, timeout: aiohttp.ClientTimeout, token: object
     ) -> None:

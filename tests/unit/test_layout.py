@@ -26,7 +26,7 @@ LAYOUT = """
     _expected _gate
     _urls _fields
     _patterns
-    _answers _asgi _mounts _faults _index _websocket _forward _explain
+    _answers _asgi _mounts _connect_faults _faults _index _websocket _forward _explain
     _verify _steps
     _routes _websocket_routes
     _router

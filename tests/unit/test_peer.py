@@ -1034,4 +1034,5 @@ async def test_writing_resumed_without_a_writer(router: Router) -> None:
         task.cancel()
         client.transport.resume_reading()
         await client.is_closed()
-        assert ["the mock was closed before it answered"] == [str(exc) for exc in client.raised]
+        [raised] = client.raised
+        assert f"the mock was closed before it answered: {router.routes[0]!r}" == str(raised)
