@@ -196,11 +196,11 @@ class NoResolver:
     """A resolver that knows one address and asks nobody."""
 
     def __init__(self, look_up: Callable[[str], None] | None = None) -> None:
-        self._look_up = look_up
+        self.on_lookup = look_up
 
     async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[dict[str, object]]:
-        if self._look_up is not None:
-            self._look_up(host)
+        if self.on_lookup is not None:
+            self.on_lookup(host)
         return [
             {
                 "hostname": host,

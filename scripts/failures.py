@@ -1,0 +1,135 @@
+"""Writes docs/failures.md: what aiohttp raises for each fault, found by running them.
+
+python scripts/failures.py            # on the aiohttp that is installed
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import aiohttp
+
+from aiotest_kit import (
+    BadChunk,
+    BadHeader,
+    ConnectTimeout,
+    Disconnect,
+    DNSFailure,
+    Drip,
+    Garbage,
+    ProxyError,
+    Refuse,
+    Reset,
+    Router,
+    Stall,
+    TLSFailure,
+    Truncate,
+    WrongEncoding,
+    mock_session,
+)
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "failures.md"
+URL = "https://api.test/"
+PROXY = "http://proxy.test:3128"
+FAULTS = (
+    Refuse(),
+    DNSFailure(),
+    ConnectTimeout(),
+    TLSFailure("untrusted"),
+    TLSFailure("wrong-host"),
+    TLSFailure("expired"),
+    TLSFailure("protocol"),
+    TLSFailure("fingerprint"),
+    ProxyError(407),
+    Disconnect(),
+    Reset(),
+    Reset(after=100),
+    Truncate(after=100),
+    Stall(),
+    Stall(after=100),
+    Drip(100),
+    Garbage(),
+    BadChunk(),
+    BadHeader(),
+    WrongEncoding("gzip"),
+)
+ATTRIBUTES = ("os_error", "errno", "strerror", "host", "port", "status", "message")
+INTRODUCTION = """\
+# Failures
+
+A fault is what a route answers with when something is to go wrong: `route.reply(Reset(after=100))`,
+`route.replies(503, Disconnect(), 200)`, `route.stream([b"a", Reset()])`. aiohttp makes its exception itself,
+as over a network. An idempotent call that is cut off is sent once more by aiohttp; both attempts meet the
+fault, and are one call. `attempts=1` makes it a one-shot.
+
+```python
+from aiotest_kit import Reset, Router, mock_session
+
+router = Router()
+route = router.get("http://api.test/").reply(Reset(), attempts=1).reply(200, text="ok")
+async with mock_session(router) as session, session.get("http://api.test/") as response:
+    assert await response.text() == "ok"
+assert route.calls.one().attempts == 2
+```
+
+What happens before a connection (`Refuse`, `DNSFailure`, `ConnectTimeout`, `TLSFailure`) is the memory
+door's; all else works behind a socket too.
+`Flaky(fault, rate, seed, reply=...)` is a fault in some calls, the same
+ones for a seed, and `reply` in the others. A `Stall` ends with the mock, whose error names the route.
+
+A bad chunk, trailer or garbage behind the first bytes of a body is not noticed by aiohttp's parser: the
+reader waits for the timeout `total`.
+
+"""
+
+
+async def raised_by(fault: object) -> BaseException:
+    """What a client sees of a fault, with timeouts of 50 ms."""
+    router = Router()
+    router.get(URL).reply(fault)
+    timeout = aiohttp.ClientTimeout(total=0.3, sock_connect=0.05, sock_read=0.05)
+    ssl: aiohttp.Fingerprint | bool = True
+    if fault == TLSFailure("fingerprint"):
+        ssl = aiohttp.Fingerprint(bytes(32))
+    if isinstance(fault, Drip):
+        timeout = aiohttp.ClientTimeout(total=0.3)
+    proxy = PROXY if isinstance(fault, ProxyError) else None
+    async with mock_session(router, timeout=timeout) as session:
+        try:
+            async with session.get(URL, ssl=ssl, proxy=proxy) as response:
+                await response.read()
+        except (aiohttp.ClientError, asyncio.TimeoutError) as exc:
+            return exc
+    raise AssertionError(f"{fault!r} went well")
+
+
+def described(fault: object, exc: BaseException) -> str:
+    """The section on a fault."""
+    bases = [base.__name__ for base in type(exc).__mro__[1:] if base not in (BaseException, object)]
+    lines = [f"## `{fault!r}`", "", f"`{type(exc).__module__.partition('.')[0]}.{type(exc).__name__}`", ""]
+    lines += [f"- is a {', '.join(f'`{base}`' for base in bases)}"]
+    text = " ".join(str(exc).split())
+    lines += [f"- text: `{text}`" if text and len(text) < 300 else "- text: empty or long"]
+    shown = [(name, getattr(exc, name)) for name in ATTRIBUTES if hasattr(exc, name)]
+    lines += [
+        f"- `{name}`: `{' '.join(repr(value).split())}`" for name, value in shown if len(repr(value)) < 300
+    ]
+    return "\n".join([*lines, ""])
+
+
+def one_line(value: object) -> str:
+    """The repr of a value on one line."""
+    return " ".join(repr(value).split())
+
+
+async def page() -> str:
+    """The whole page."""
+    sections = [described(fault, await raised_by(fault)) for fault in FAULTS]
+    version = f"What follows was found with aiohttp {aiohttp.__version__}.\n\n"
+    return INTRODUCTION + version + "\n".join(sections)
+
+
+if __name__ == "__main__":
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(asyncio.run(page()), encoding="utf-8")
