@@ -154,7 +154,11 @@ class Answer(Protocol):
         ...
 
 
-class ConnectFault:
+class InClient:
+    """An answer that happens in the client, which only the doors in memory have within reach."""
+
+
+class ConnectFault(InClient):
     """A fault that happens where a client connects."""
 
     def unfit(self, origin: Origin) -> str | None:
@@ -195,10 +199,6 @@ class Early:
 
     outlives_client: ClassVar[bool] = False
     """Whether it goes on when the client has gone, and notices that by itself."""
-
-
-class InClient:
-    """An answer that happens in the client, which only the doors in memory have within reach."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
-from ._answers import ConnectFault, Raise, Strike, as_answer, check_piece, send_piece
+from ._answers import ConnectFault, InClient, Strike, as_answer, check_piece, send_piece
 from ._errors import UsageError, join_names, one_line
 from ._replies import CODINGS, Reply, with_fields
 
@@ -35,7 +35,7 @@ __all__ = [
     "Truncate",
     "WrongEncoding",
     "acts_at_connect",
-    "is_of_memory",
+    "happens_in_client",
 ]
 
 SOMETHING = Reply(200, text="x" * 1024)
@@ -331,10 +331,10 @@ def acts_at_connect(answer: object) -> bool:
     )
 
 
-def is_of_memory(answer: object) -> bool:
-    """Whether only the memory door can give an answer: it acts in the client."""
-    return isinstance(answer, (ConnectFault, Raise)) or (
-        isinstance(answer, Flaky) and (is_of_memory(answer.fault) or is_of_memory(answer.otherwise))
+def happens_in_client(answer: object) -> bool:
+    """Whether an answer needs a client that is within reach."""
+    return isinstance(answer, InClient) or (
+        isinstance(answer, Flaky) and (happens_in_client(answer.fault) or happens_in_client(answer.otherwise))
     )
 
 

@@ -235,8 +235,13 @@ async def connect(
     through = door
     if through is None or isinstance(self, RealConnector) or goes_out(self, req):
         return await (replaced or connect_through)(self, req, traces, timeout)
+    view = view_of(self, through)
+    if through.fails_connections:
+        return await view.connect(req, traces, timeout)
     take_maker(req)
-    return await view_of(self, through).connect(req, traces, timeout)
+    connection = await connect_through(view, req, traces, timeout)
+    through.acquired(connection.transport, req, timeout, traces)
+    return connection
 
 
 def goes_out(connector: aiohttp.BaseConnector, req: ClientRequest) -> bool:

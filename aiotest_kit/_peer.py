@@ -600,7 +600,9 @@ class PlayedExchange:
         """Make the client's call end as if it had not connected; send a 200 if it would not notice."""
         redial = self._peer.redial
         if redial is None:
-            raise UsageError(f"{fault!r} happens before a request: no handler can answer so, only a route")
+            raise UsageError(
+                f"{fault!r} happens before a connection: it is for a route, and for the memory door"
+            )
         try:
             await redial(fault)
         except Exception as exc:

@@ -12,10 +12,10 @@ from functools import cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ._answers import Early, InClient, Raw, Stream, as_answer, redirect, sse
+from ._answers import Early, Raw, Stream, as_answer, redirect, sse
 from ._errors import UsageError, one_line
 from ._explain import Near, explain_miss, nearest
-from ._faults import acts_at_connect, is_of_memory
+from ._faults import acts_at_connect, happens_in_client
 from ._forward import Forward
 from ._gate import Gate
 from ._index import Index
@@ -210,13 +210,14 @@ class Route(Asserted["Route"]):
             check_count("times", times)
         if attempts is not None:
             check_count("attempts", attempts)
-        if self._table.is_out_of_reach and isinstance(answer, InClient):
+        if self._table.is_out_of_reach and happens_in_client(answer):
             raise UsageError(
                 f"{one_line(answer)} happens in the client, which is out of reach of an upstream; reply with "
                 "what it sends, or with a fault on the wire such as Reset()"
             )
         with self._table.lock:
-            self._table.accept(answer)
+            if not isinstance(answer, Reply) and acts_at_connect(answer):
+                self._table.fails_connections = True
             was_spent = self.spent
             self._steps.append(Step(answer, times, attempts, delay))
         if was_spent:
@@ -247,11 +248,6 @@ class Route(Asserted["Route"]):
     def acts_at_connect(self) -> bool:
         """Whether the next answer may have to be given where the client connects."""
         return acts_at_connect(self._next.answer)
-
-    @property
-    def answers(self) -> tuple[Reply | Answer, ...]:
-        """The whole sequence of answers."""
-        return tuple(step.answer for step in self._steps)
 
     @property
     def _next(self) -> Step:
@@ -397,8 +393,6 @@ class Table:
         self.tasks: set[asyncio.Task[None]] = set()
         self.fails_connections = False
         """Whether there is, or was, an answer that may have to be given where the client connects."""
-        self.is_on_loopback = False
-        """Whether clients are out of reach; what acts in them is refused."""
         self._added = 0
         self._index: Index[Route] | None = None
         self._known: dict[tuple[str, str, Origin], tuple[Candidate, ...]] = {}
@@ -440,32 +434,6 @@ class Table:
                     request.capture(captures)
                 return Hit(route) if is_early(route) else None
         return Miss(request, self)
-
-    def accept(self, answer: Reply | Answer) -> None:
-        """Take note of an answer that is to be given.
-
-        Raises:
-            UsageError: it acts in a client, and clients are out of reach.
-        """
-        if isinstance(answer, Reply):
-            return
-        if self.is_on_loopback and is_of_memory(answer):
-            raise UsageError(
-                f"{answer!r} acts in the client, which is out of reach behind a socket; "
-                "it is for the memory door (aiohttp_mock, mock, mock_session)"
-            )
-        self.fails_connections = self.fails_connections or acts_at_connect(answer)
-
-    def put_on_loopback(self) -> None:
-        """Have the routes answer clients that are out of reach.
-
-        Raises:
-            UsageError: some answer acts in the client.
-        """
-        self.is_on_loopback = True
-        for route in self.routes:
-            for answer in route.answers:
-                self.accept(answer)
 
     def reached(self) -> Iterator[Table]:
         """This table, and those that are mounted in it."""

@@ -146,7 +146,6 @@ class Upstream(Router):
                 raise UsageError(f"router= is a Router; got {one_line(router)}")
             # The same table, log and prefix, whatever a router consists of.
             vars(self).update(vars(router))
-        self._table.put_on_loopback()
         self.unix: str | None = None
         self._address: TcpAddress | UnixAddress
         if unix is None:
