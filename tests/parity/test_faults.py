@@ -33,7 +33,7 @@ URL = "http://a.test/x"
 HELLO = Reply(200, body=b"hello")
 CHUNKED = Reply(200, headers={"Transfer-Encoding": "chunked"}, body=b"hello")
 PATIENT = aiohttp.ClientTimeout(total=0.2, sock_read=0.05)
-SOON = aiohttp.ClientTimeout(sock_read=0.05)
+SOON = aiohttp.ClientTimeout(sock_read=0.2)
 
 
 async def ask(session: aiohttp.ClientSession, method: str = "GET", **options: Any) -> list[object]:
