@@ -16,15 +16,15 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from ._errors import UsageError
-from ._peer import Peer
 from ._route_file import routes_in
-from ._upstream import Upstream
+from ._upstream import SocketPeer, Upstream
 from ._verify import times
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ._messages import Call
+    from ._peer import Peer
     from ._routes import Miss, Route
     from ._steps import Step
 
@@ -100,7 +100,7 @@ def announce(upstream: Upstream, file: Path, folder: Path) -> None:
         say(f"clients have to trust {certificate}")
 
 
-class LoggedPeer(Peer):
+class LoggedPeer(SocketPeer):
     """A connection of which each exchange is logged, as soon as it is over."""
 
     def _answer(self, call: Call[Route], route: Route, step: Step) -> None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ._peer import Finder
     from ._routes import Route
 
-__all__ = ["Serving", "Upstream"]
+__all__ = ["Serving", "SocketPeer", "Upstream"]
 
 T = TypeVar("T")
 GRACE = 0.8
@@ -43,13 +43,20 @@ THREAD_GRACE = GRACE + 0.1
 TURNS = 50
 """Turns of the loop in which connections have to end that were cut; it takes about five."""
 
-MakePeer = type[Peer]
+
+class SocketPeer(Peer):
+    """The far end of a connection over a socket."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Close the transport, too: up to Python 3.10 one of TLS says that it was left open otherwise."""
+        super().connection_lost(exc)
+        self.transport.close()
 
 
 class Serving:
     """A server that is running, on the loop that started it."""
 
-    def __init__(self, address: TcpAddress | UnixAddress, make_peer: MakePeer) -> None:
+    def __init__(self, address: TcpAddress | UnixAddress, make_peer: type[Peer]) -> None:
         self.loop = asyncio.get_running_loop()
         self.connections: set[Peer] = set()
         self._address = address
@@ -126,7 +133,7 @@ class Upstream(Router):
         UsageError: the address, or another option, cannot work.
     """
 
-    make_peer: MakePeer = Peer
+    make_peer: type[Peer] = SocketPeer
 
     def __init__(
         self,
