@@ -19,6 +19,13 @@ import pytest
 
 from aiotest_kit import Tls, Upstream
 
+# Up to Python 3.10 the client's end of a TLS connection warns when its loop ends before it is closed.
+pytestmark = (
+    [pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
+    if sys.version_info < (3, 11)
+    else []
+)
+
 BODY = {"id": 7, "name": "Ada"}
 PATIENCE = 30
 
@@ -202,8 +209,6 @@ async def test_wrong_certificate(kind: str, says: str) -> None:
         assert not up.called
 
 
-# Python 3.10 says of the client's transport that it was left open when the server refuses its certificate.
-@pytest.mark.filterwarnings("ignore:Exception ignored in.*SSLProtocolTransport")
 async def test_client_certificate(tmp_path: Path) -> None:
     """Where a client needs a certificate, it gets in with one, and not without."""
     pytest.importorskip("trustme")
