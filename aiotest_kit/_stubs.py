@@ -15,6 +15,7 @@ from yarl import URL
 from ._app_routes import NamedRoute, routes_at
 from ._errors import UsageError, one_line
 from ._expected import Mismatch
+from ._faults import acts_at_connect, happens_in_client
 from ._messages import Request
 from ._patterns import MatchOptions, RequestPattern
 from ._router import Router
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from aiohttp import web
     from typing_extensions import Unpack
 
+    from ._answers import Answer
     from ._messages import Origin
+    from ._replies import Reply, ReplyOptions
     from ._urls import UrlLike
 
     StubUrl: TypeAlias = UrlLike | NamedRoute
@@ -107,6 +110,20 @@ class Stub(Route):
     """
 
     before_middlewares: bool = False
+
+    def answer_of(self, answer: object, options: ReplyOptions) -> Reply | Answer:
+        """What the first argument of `reply` stands for.
+
+        Raises:
+            UsageError: it happens before there is a connection.
+        """
+        made = super().answer_of(answer, options)
+        if acts_at_connect(made) and happens_in_client(made):
+            raise UsageError(
+                f"{one_line(made)} happens before a client is connected, and a stub answers one that is; "
+                "reply with a fault on the wire such as Reset()"
+            )
+        return made
 
     async def original(self, request: AppRequest | web.Request) -> web.StreamResponse:
         """What the app itself answers; for a handler of this stub, which may change it, or only look at it.

@@ -405,3 +405,61 @@ async def test_misuse(make: Any, message: str) -> None:
         make(web.Application())
 
     assert message.partition(" at ...")[0] == str(caught.value)[: len(message.partition(" at ...")[0])]
+
+
+async def test_an_override_that_has_ended_before_the_start() -> None:
+    """It does not come back when the app starts."""
+    app = make_app()
+    client = StubClient(StubServer(app))
+    with client.override(NAME, "early") as value:
+        assert "early" == value
+    async with client:
+        assert "real" == await text_of(client, "/name")
+
+
+async def test_overrides_of_what_startup_leaves_alone() -> None:
+    """They hold over the start, and the app has its own value, or none, when they end."""
+    app = make_app()
+    app["count"] = 1
+    client = StubClient(StubServer(app))
+    overrides = [client.override("count", 3), client.override(COUNT, 4)]
+    assert "<Override of 'count': 3>" == repr(overrides[0])
+    async with client:
+        assert (3, 4) == (app["count"], app[COUNT])
+        for override in overrides:
+            override.undo()
+        assert (1, False) == (app["count"], COUNT in app)
+
+
+@pytest.mark.parametrize("is_served", [False, True])
+async def test_a_start_that_cannot_begin(is_served: bool, open_client: Open) -> None:
+    """It leaves the app as it was, or to the server that has it already."""
+    log: list[str] = []
+    app = make_app(log)
+    server = StubServer(app, door="memory")
+    other = await open_client(app) if is_served else None
+    with pytest.raises(TypeError, match="handler_cancellation"):
+        await server.start_server(handler_cancellation=False)
+    assert is_served is app.frozen
+    if other is not None:
+        assert "real" == await text_of(other, "/name")
+        await other.close()
+    assert ["up", "down real"] * is_served == log
+
+
+async def test_started_twice(open_client: Open) -> None:
+    """A server that runs is left alone."""
+    log: list[str] = []
+    client = await open_client(make_app(log))
+    await client.stub_server.start_server()
+
+    assert ["up"] == log
+
+
+@pytest.mark.parametrize("base_url", ["http://192.0.2.7:8080", "https://[2001:db8::7]"])
+async def test_at_an_address(base_url: str, open_client: Open) -> None:
+    """An app may be at an address in the place of a name."""
+    client = await open_client(make_app(), base_url=base_url)
+    async with client.get("/name") as response:
+        assert f"{base_url}/name" == str(response.url)
+        assert "real" == await response.text()

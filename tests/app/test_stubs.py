@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,25 @@ import pytest
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from aiotest_kit import AppRequest, Reply, Stubs, UsageError, make_request, named_route
+from aiotest_kit import (
+    AppRequest,
+    ConnectTimeout,
+    DNSFailure,
+    Flaky,
+    Refuse,
+    Reply,
+    Stubs,
+    TLSFailure,
+    UsageError,
+    make_request,
+    named_route,
+)
 from aiotest_kit._app import Door
 from aiotest_kit._app_routes import NamedRoute
 
 from .conftest import Client, Open
+
+NO_NAME: Any = 7
 
 
 async def user(request: web.Request) -> web.Response:
@@ -348,3 +363,108 @@ def test_websockets_are_the_apps_own() -> None:
     assert "ws('/ticks'): the app itself speaks its websockets; aiohttp_mock.ws() is a stub" == str(
         caught.value
     )
+
+
+def test_the_method_of_a_route_for_any() -> None:
+    """A route for every method can be stubbed for one of them."""
+    app = web.Application()
+    app.router.add_route("*", "/any", me)
+
+    assert "PUT" == Stubs(app).put("/any").pattern.methods[0]
+
+
+async def test_every_verb(open_client: Open) -> None:
+    """Each verb is a stub for its own method."""
+    app = web.Application()
+    app.router.add_route("*", "/any", me)
+    client = await open_client(app)
+    stubs = client.stubs
+    verbs = [stubs.get, stubs.post, stubs.put, stubs.patch, stubs.delete, stubs.head, stubs.options]
+    for verb in verbs:
+        stub = verb("/any", name=verb.__name__).reply(202)
+        assert 202 == await status_of(client, verb.__name__.upper(), "/any")
+        stub.assert_called_once()
+        stub.remove()
+    stubs.any("/any").reply(204)
+    assert [204, 204] == [await status_of(client, method, "/any") for method in ("GET", "PATCH")]
+
+
+async def test_the_query_of_a_stub(open_client: Open) -> None:
+    """A query may be in the URL of a stub, or beside it."""
+    client = await open_client(make_app())
+    client.stubs.get("/users/7?page=2").reply(418)
+    client.stubs.get("/users/7", query={"page": 3}).reply(419)
+    asked = [await status_of(client, "GET", f"/users/7?page={page}") for page in (1, 2, 3)]
+
+    assert [200, 418, 419] == asked
+
+
+def two_of_a_name() -> web.Application:
+    sub_app = web.Application()
+    sub_app.router.add_get("/one", me, name="same")
+    app = web.Application()
+    app.router.add_get("/two", me, name="same")
+    app.add_subapp("/sub", sub_app)
+    return app
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        pytest.param(
+            lambda: Stubs(make_app()).get("/users/7?page=2", query={"page": 2}),
+            "'/users/7?page=2' has a query, and query= is given too; give it in one of them",
+            id="two queries",
+        ),
+        pytest.param(
+            lambda: Stubs(two_of_a_name()).get(named_route("same")),
+            "named_route('same') is the name of several routes; stub one by its path: /two, /sub/one",
+            id="two routes",
+        ),
+        pytest.param(
+            lambda: Stubs(web.Application()).get("/x"),
+            "the app has no route GET /x; it has no routes at all",
+            id="no routes",
+        ),
+        pytest.param(
+            lambda: named_route(NO_NAME), "a route is named by a str; got 7", id="a name that is no text"
+        ),
+        pytest.param(
+            lambda: Stubs(web.Application()).host("https://api.test"),
+            "host('https://api.test'): stubs are for one app; give them whole paths",
+            id="host",
+        ),
+        pytest.param(
+            lambda: Stubs(web.Application()).mount("https://api.test", web.Application()),
+            "mount('https://api.test'): an app is not mounted in another; aiohttp_mock.mount() is",
+            id="mount",
+        ),
+        pytest.param(
+            lambda: Stubs(web.Application()).passthrough("https://api.test"),
+            "passthrough(): what no stub answers, the app does",
+            id="passthrough",
+        ),
+    ],
+)
+def test_what_is_not_for_an_app(act: Callable[[], object], message: str) -> None:
+    """What a stub cannot be is refused at once."""
+    with pytest.raises(UsageError) as caught:
+        act()
+
+    assert message == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Refuse(), DNSFailure(), ConnectTimeout(), TLSFailure(), Flaky(Refuse(), 0.5, seed=1)],
+    ids=repr,
+)
+def test_what_happens_before_a_connection(fault: object) -> None:
+    """A stub answers a request that has come, so nothing can keep its client from connecting."""
+    with pytest.raises(UsageError) as caught:
+        Stubs(make_app()).get("/users/me").reply(fault)
+
+    assert (
+        f"{fault!r} happens before a client is connected, and a stub answers one that is; reply with a fault "
+        "on the wire such as Reset()"
+    ) == str(caught.value)

@@ -1,0 +1,214 @@
+"""The edges of one connection to an app: flow control, what is no request, and what ends too early."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from aiotest_kit import AppCall, StubClient, StubServer
+from aiotest_kit._peer import ClientGone
+from aiotest_kit._visits import Connection
+
+from .conftest import Open
+
+
+async def size(request: web.Request) -> web.Response:
+    """Reads its body as a stream."""
+    return web.json_response({"size": sum([len(piece) async for piece in request.content.iter_any()])})
+
+
+def make_app() -> web.Application:
+    app = web.Application()
+    app.router.add_post("/size", size)
+    app.router.add_get("/host", host)
+    app.router.add_get("/other", host)
+    return app
+
+
+async def host(request: web.Request) -> web.Response:
+    return web.Response(text=f"at {request.host}")
+
+
+async def nothing() -> AsyncIterator[bytes]:
+    """A body that comes later, and is empty."""
+    await asyncio.sleep(0)
+    for piece in list[bytes]():
+        yield piece
+
+
+async def later() -> AsyncIterator[bytes]:
+    for piece in (b"one", b"two"):
+        await asyncio.sleep(0)
+        yield piece
+
+
+# ---- flow control ----
+
+
+class Behind(asyncio.Protocol):
+    """What stands behind a connection; notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def pause_writing(self) -> None:
+        self.told.append("pause")
+
+    def resume_writing(self) -> None:
+        self.told.append("resume")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.told.append("lost")
+
+
+async def never(request: web.Request) -> web.StreamResponse:
+    raise NotImplementedError
+
+
+@pytest.fixture
+async def connection() -> Connection:
+    made = Connection(StubServer(web.Application()), never, never)
+    made.behind = Behind()
+    return made
+
+
+async def test_a_client_that_takes_no_more(connection: Connection) -> None:
+    """A stub waits until the client takes more; the app's own protocol is told as well."""
+    await connection.drained()
+    connection.pause_writing()
+    waiting = asyncio.ensure_future(connection.drained())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    connection.resume_writing()
+    await waiting
+
+    behind: Any = connection.behind
+    assert ["pause", "resume"] == behind.told
+
+
+async def test_a_stub_that_is_cancelled_while_it_waits(connection: Connection) -> None:
+    """Then the client may take more, and nobody waits for it."""
+    connection.pause_writing()
+    waiting = asyncio.ensure_future(connection.drained())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    connection.resume_writing()
+
+    await connection.drained()
+
+
+async def test_a_client_that_goes_while_a_stub_waits(connection: Connection) -> None:
+    """The stub learns of it, then and whenever it asks."""
+    connection.pause_writing()
+    waiting = asyncio.ensure_future(connection.drained())
+    await asyncio.sleep(0)
+    connection.connection_lost(None)
+    for asked in (waiting, connection.drained()):
+        with pytest.raises(ClientGone):
+            await asked
+
+    behind: Any = connection.behind
+    assert ["pause", "lost"] == behind.told
+
+
+async def test_a_client_that_goes_while_a_script_runs(open_client: Open) -> None:
+    """The app's own protocol learns of it when the script is done."""
+    ends: list[bytes] = []
+    over = asyncio.Event()
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nx")
+        ends.append(await reader.read())
+        await asyncio.sleep(0)
+        over.set()
+
+    client = await open_client(make_app())
+    client.stubs.get("/host").raw(script)
+    response = await client.get("/host")
+    response.close()
+    await asyncio.wait_for(over.wait(), 5)
+    await client.close()
+
+    assert [b""] == ends
+
+
+# ---- bodies ----
+
+
+async def test_a_body_that_comes_later_and_is_empty(open_client: Open) -> None:
+    """A stub may ask for it, and the app may read it all the same."""
+    client = await open_client(make_app())
+    client.stubs.post("/size", body=b"x").reply(418).optional()
+
+    async with client.post("/size", data=nothing()) as response:
+        assert {"size": 0} == await response.json()
+    assert b"" == client.calls.one().request.body
+
+
+async def test_a_body_for_no_route(open_client: Open) -> None:
+    """What comes for a path that the app has not is recorded whole."""
+    client = await open_client(make_app())
+
+    async with client.post("/nothing", data=later()) as response:
+        assert 404 == response.status
+    await client.close()
+    assert b"onetwo" == client.calls.one().request.body
+
+
+async def test_a_head_that_a_mock_would_refuse(open_client: Open) -> None:
+    """What aiohttp takes is the app's and its stubs', however long it is."""
+    client = await open_client(make_app())
+    stub = client.stubs.post("/size", body=b"onetwo").reply(202)
+    headers = {f"X-{number}": "x" * 7000 for number in range(10)}
+
+    async with client.post("/size", data=later(), headers=headers) as response:
+        assert 202 == response.status
+    assert b"onetwo" == stub.calls.one().request.body
+
+
+async def test_before_the_middlewares_of_another_route(open_client: Open) -> None:
+    """What has no such stub is the app's, a path that it has not included."""
+    client = await open_client(make_app())
+    client.stubs.get("/host", before_middlewares=True).reply(418).optional()
+    seen: list[int] = []
+    for path in ("/other", "/nothing"):
+        async with client.get(path) as response:
+            seen.append(response.status)
+
+    assert [200, 404] == seen
+
+
+# ---- what is no request ----
+
+
+async def sent(client: StubClient, data: bytes) -> bytes:
+    """What the app's server says to some bytes, until it closes the connection."""
+    reader, writer = await asyncio.open_connection(client.host, client.port)
+    writer.write(data)
+    reply = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return reply
+
+
+async def test_what_is_no_request(open_client: Open) -> None:
+    """aiohttp refuses it, and it is in no log."""
+    client = await open_client(make_app(), door="tcp")
+
+    assert b" 400 Bad Request\r\n" in (await sent(client, b"no http at all\r\n\r\n"))[:40]
+    assert 0 == len(client.calls)
+
+
+async def test_a_request_without_a_host(open_client: Open) -> None:
+    """A request that names no host is recorded without one."""
+    client = await open_client(make_app(), door="tcp")
+    reply = await sent(client, b"GET /host HTTP/1.1\r\nHost: \r\nConnection: close\r\n\r\n")
+
+    assert b"HTTP/1.1 200 OK\r\n" == reply[:17]
+    call = client.calls.one()
+    assert isinstance(call, AppCall)
+    assert ("", "/host") == (call.request.origin.host, call.request.path)
