@@ -147,17 +147,17 @@ class Door(Protocol):
         ...
 
     def foresee(
-        self, request: ClientRequest, timeout: aiohttp.ClientTimeout, token: object
+        self, request: ClientRequest, timeout: aiohttp.ClientTimeout, token: object, /
     ) -> FailingDoor | None:
         """Where to connect for `request` instead, to fail; None where it is to go well."""
         ...
 
-    def may_redial(self, transport: Any, fail: Redial) -> None:
+    def may_redial(self, transport: Any, fail: Redial, /) -> None:
         """Tell how the request that is about to be sent could still fail to connect."""
         ...
 
     def acquired(
-        self, transport: Any, request: ClientRequest, timeout: aiohttp.ClientTimeout, token: object
+        self, transport: Any, request: ClientRequest, timeout: aiohttp.ClientTimeout, token: object, /
     ) -> None:
         """A connection was taken for `request`, new or from the pool.
 

@@ -280,6 +280,7 @@ class PortlessServer(BaseTestServer):
     """A test server that may be started without a port."""
 
     app: web.Application
+    runner: web.BaseRunner | None
 
     def runner_of_app(self, **options: Any) -> web.BaseRunner:
         """What runs the app. `options` are those of `AppRunner`."""
@@ -292,7 +293,9 @@ class PortlessServer(BaseTestServer):
         """Start to serve `origin`; what `BaseTestServer.start_server` does, but for the socket."""
         self.runner = await self._make_runner(handler_cancellation=True, **options)
         await self.runner.setup()
-        self.scheme, self.host, self.port = origin.scheme, origin.host or "", origin.port
+        self.scheme: str = origin.scheme
+        self.host: str = origin.host or ""
+        self.port: int | None = origin.port
         self._root = origin
 
 

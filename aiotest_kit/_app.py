@@ -84,8 +84,8 @@ class StubServer(PortlessServer):
         super().__init__(**options)
         self.app = app
         self.door: Door | None = door
-        self.origin = checked_origin("http://app.test" if base_url is None else base_url)
-        self.stubs = Stubs(app)
+        self.origin: URL = checked_origin("http://app.test" if base_url is None else base_url)
+        self.stubs: Stubs = Stubs(app)
         self.calls: Calls[web.AbstractRoute] = Calls()
         self.allow_server_errors = allow_server_errors
         self._overrides: list[Override[Any]] = []
@@ -144,7 +144,7 @@ class StubServer(PortlessServer):
             # What the startup did not get to make, the cleanup may miss.
             with suppress(Exception):
                 await self.runner.cleanup()
-            self.runner = None
+            self.runner: web.BaseRunner | None = None
         if run.is_over:
             run.end()
 

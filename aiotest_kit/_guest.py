@@ -43,7 +43,7 @@ class Turn:
         note_failure: Callable[[BaseException], None],
         over: asyncio.Future[None],
     ) -> None:
-        self.reply = ReplyReader(method)
+        self.reply: ReplyReader = ReplyReader(method)
         self.note_failure = note_failure
         self.over = over
         self._replied = replied

@@ -33,9 +33,9 @@ class Incoming:
         self._paused = False
         self._discarding = False
         self._changed = asyncio.Event()
-        self.ended = False
+        self.ended: bool = False
         """Whether all of it has come."""
-        self.broken = False
+        self.broken: bool = False
         """Whether the client has gone."""
 
     @property

@@ -23,8 +23,8 @@ class LoopThread:
     """
 
     def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        self.is_stuck = False
+        self.loop: asyncio.AbstractEventLoop = asyncio.new_event_loop()
+        self.is_stuck: bool = False
         self._thread = threading.Thread(target=self._serve, name="aiotest_kit upstream", daemon=True)
         self._thread.start()
 

@@ -19,7 +19,7 @@ from ._faults import acts_at_connect, happens_in_client
 from ._forward import Forward
 from ._gate import Gate
 from ._index import Index
-from ._location import caller_place
+from ._location import Place, caller_place
 from ._replies import Reply, checked_delay
 from ._steps import NOT_SAID, Step
 from ._urls import UrlRegex
@@ -63,7 +63,7 @@ class Route(Asserted["Route"]):
     ) -> None:
         self.pattern = pattern
         self.name = name
-        self.place = caller_place(skipped=2)
+        self.place: Place = caller_place(skipped=2)
         self.calls: Calls[Route] = Calls()
         self.logs: tuple[Calls[Route], ...] = (self.calls, *logs)
         self._table = table

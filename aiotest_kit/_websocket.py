@@ -97,7 +97,7 @@ class RecordedWebSocket(web.WebSocketResponse):
             max_msg_size=options["max_msg_size"],
         )
         self.messages: list[WebSocketMessage] = []
-        self.answers_pings = options["autoping"]
+        self.answers_pings: bool = options["autoping"]
         self.transport = transport
 
     def note(self, direction: Literal["sent", "received"], type: WSMsgType, data: object) -> None:

@@ -63,7 +63,7 @@ class WebSocketRoute(Route):
         self.connections: list[WebSocketConnection] = []
         self._given = 0
         self._waiters = Waiters()
-        self.not_said = Step(self._conversation(live), None, None, 0)
+        self.not_said: Step = Step(self._conversation(live), None, None, 0)
 
     def script(self, *steps: ScriptStep, times: int | None = None) -> Self:
         """Add a script to the sequence: `script(expect("hello"), send_json({...}), pause(1), close(4000))`.

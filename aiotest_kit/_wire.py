@@ -293,10 +293,10 @@ class ReplyReader:
 
     def __init__(self, method: str) -> None:
         self.head: Reply | None = None
-        self.complete = False
-        self.keep_alive = True
+        self.complete: bool = False
+        self.keep_alive: bool = True
         """Whether the connection can be used again."""
-        self.switched = False
+        self.switched: bool = False
         """Whether what follows is another protocol."""
         self._method = method
         self._body: list[bytes] | None = []

@@ -39,7 +39,7 @@ class CallbackResult:
         self.method = method
         self.status = status
         self.body = body
-        self.content_type = None if has_content_type(headers) else content_type
+        self.content_type: str | None = None if has_content_type(headers) else content_type
         self.payload = payload
         self.headers = headers
         self.response_class = response_class

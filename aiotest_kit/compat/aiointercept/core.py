@@ -44,7 +44,7 @@ __all__ = [
     "normalize_url",
 ]
 
-logger = logging.getLogger("aiointercept.core")
+logger: logging.Logger = logging.getLogger("aiointercept.core")
 
 Callback: TypeAlias = "Callable[..., CallbackResult | Awaitable[CallbackResult]]"
 UrlLike: TypeAlias = "URL | str | re.Pattern[str]"

@@ -107,12 +107,14 @@ class RequestMatch:
         reason: str | None = None,
         callback: Callback | None = None,
     ) -> None:
-        self.url_or_pattern = url if isinstance(url, Pattern) else normalize_url(url)
-        self.method = method.lower()
+        self.url_or_pattern: URL | Pattern[str] = url if isinstance(url, Pattern) else normalize_url(url)
+        self.method: str = method.lower()
         self.status = status
         self.body = body
         self.payload = payload
-        self.exception = AsyncTimeoutError("Connection timeout test") if timeout else exception
+        self.exception: BaseException | type[BaseException] | None = (
+            AsyncTimeoutError("Connection timeout test") if timeout else exception
+        )
         self.headers = headers
         self.content_type = content_type
         self.response_class = response_class

@@ -152,10 +152,11 @@ class aioresponses(CallAsserts):
         else:
 
             @wraps(function)
-            def wrapped(*args: Any, **kwargs: Any) -> Any:
+            def wrapped_sync(*args: Any, **kwargs: Any) -> Any:
                 with self:
                     return call(args, kwargs)
 
+            wrapped = wrapped_sync
         vars(wrapped)["__signature__"] = without_parameter(function, name)
         return wrapped
 
@@ -332,8 +333,8 @@ def merged_headers(defaults: Mapping[str, str], given: Any) -> CIMultiDict[str]:
 
 async def raise_for_status(response: ClientResponse, session: ClientSession, asked: Any) -> None:
     """Raise as the call asks, or as its session does where the call says nothing."""
-    check = session.raise_for_status if asked is None else asked
-    if callable(check):
+    check: Any = session.raise_for_status if asked is None else asked
+    if not isinstance(check, bool):
         await check(response)
     elif check:
         response.raise_for_status()
