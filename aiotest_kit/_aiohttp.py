@@ -44,6 +44,7 @@ __all__ = [
     "View",
     "close_view",
     "connect_through",
+    "follow_loop",
     "full_url",
     "is_idle",
     "loop_of",
@@ -500,7 +501,8 @@ def close_pool(view: View) -> None:
         if handle is not None:
             handle.cancel()
             vars(view)[name] = None
-    for pooled in view._conns.values():
+    # With their loop, connections have ended too.
+    for pooled in () if view._loop.is_closed() else view._conns.values():
         for protocol, _ in pooled:
             protocol.close()
     view._conns.clear()
@@ -575,3 +577,17 @@ def is_idle(protocol: object) -> bool:
 def watch_handlers(server: web.Server, wrap: Callable[[Any], Any]) -> None:
     """Put something around what answers the requests of a server that has no connections yet."""
     server.request_handler = wrap(server.request_handler)
+
+
+def follow_loop(session: aiohttp.ClientSession) -> None:
+    """Have a session that was made on another loop work on the running one, from now on."""
+    loop = asyncio.get_running_loop()
+    connector = session.connector
+    if session._loop is loop or connector is None:
+        return
+    session._loop = connector._loop = loop
+    connector._factory = partial(ResponseHandler, loop=loop)
+    view = vars(connector).get(VIEW)
+    if view is not None:
+        # What it has pooled belongs to the other loop.
+        close_view(view)

@@ -45,18 +45,25 @@ class SessionCall:
         return full_url(self.session, self.target)
 
     async def send(
-        self, *, ask_others: bool = True, make_response: MakeResponse | None = None, **changes: Any
+        self,
+        *,
+        target: str | URL | None = None,
+        ask_others: bool = True,
+        make_response: MakeResponse | None = None,
+        **changes: Any,
     ) -> aiohttp.ClientResponse:
         """The response of the session itself, to this call with `changes` in its keywords.
 
-        With `ask_others`, what was opened before is passed first. In the memory door, `make_response` makes
-        the response: it is called with the class that the session would have used, and then with what
-        aiohttp calls that with, `(method, url, **options)`; once for each redirect too.
+        `target` is where to send it, if not to where it was meant for. With `ask_others`, what was opened
+        before is passed first. In the memory door, `make_response` makes the response: it is called with the
+        class that the session would have used, and then with what aiohttp calls that with, `(method, url,
+        **options)`; once for each redirect too.
 
         Raises:
             Whatever the session raises.
         """
-        arguments = (self.session, self.method, self.target, self.args, {**self.kwargs, **changes})
+        place = self.target if target is None else target
+        arguments = (self.session, self.method, place, self.args, {**self.kwargs, **changes})
         with made_by(make_response):
             return await pass_on(self._outer if ask_others else (), *arguments)
 

@@ -314,18 +314,48 @@ async def test_a_proxy_is_asked(m: aioresponses, session: aiohttp.ClientSession)
         assert "through" == await response.text()
 
 
-@pytest.mark.parametrize("data", [(line for line in ["a"]), object()], ids=["generator", "object"])
-async def test_data_that_no_request_can_carry(
-    data: Any, m: aioresponses, session: aiohttp.ClientSession
+@pytest.mark.parametrize(
+    "keywords",
+    [
+        pytest.param({"data": (line for line in ["a"])}, id="generator"),
+        pytest.param({"data": print}, id="object"),
+        pytest.param({"json": {1}}, id="no JSON"),
+        pytest.param({"data": b"a", "json": 1}, id="both"),
+    ],
+)
+async def test_bodies_that_no_request_can_carry(
+    keywords: dict[str, Any], m: aioresponses, session: aiohttp.ClientSession
 ) -> None:
-    """It is noted and answered; other arguments that aiohttp refuses, it refuses here too."""
-    m.post(PLACE)
-    m.post(PLACE)
+    """They are noted and answered; other arguments that aiohttp refuses, it refuses here too."""
+    m.post(PLACE, repeat=True)
 
-    assert 200 == (await session.post(PLACE, data=data)).status
-    assert m.requests["POST", URL(PLACE)][0].kwargs["data"] is not None
-    with pytest.raises(TypeError, match="not JSON serializable"):
-        await session.post(PLACE, json=object())
+    assert 200 == (await session.post(PLACE, **keywords)).status
+    assert keywords.items() <= m.requests["POST", URL(PLACE)][0].kwargs.items()
+    with pytest.raises(TypeError, match="no_such_keyword"):
+        await session.post(PLACE, no_such_keyword=1)
+
+
+def test_sessions_of_another_loop(m: aioresponses) -> None:
+    """A session answers on whatever loop it is used; suites make one in a fixture of a wider loop."""
+    m.get(PLACE, repeat=True)
+
+    async def made() -> aiohttp.ClientSession:
+        session = aiohttp.ClientSession()
+        await session.get(PLACE)
+        return session
+
+    async def used(session: aiohttp.ClientSession) -> int:
+        status = (await session.get(PLACE)).status
+        await session.close()
+        return status
+
+    first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
+    session = first.run_until_complete(made())
+    status = second.run_until_complete(used(session))
+    first.close()
+    second.close()
+
+    assert 200 == status
 
 
 async def test_streamed_data_is_read(m: aioresponses, session: aiohttp.ClientSession) -> None:
@@ -394,6 +424,33 @@ async def test_beside_the_kit(session: aiohttp.ClientSession) -> None:
 
         assert "route" == await (await session.get("http://api.test/b")).text()
         assert "stub" == await (await session.get(PLACE)).text()
+
+
+async def test_urls_without_a_host(m: aioresponses, session: aiohttp.ClientSession) -> None:
+    """Whatever is stubbed is answered, also what no session could ask for."""
+    m.get("localhost", body="here")
+
+    async with session.get("localhost") as response:
+        assert (URL("localhost"), "here") == (response.url, await response.text())
+
+
+def test_stopping_when_the_loop_is_gone() -> None:
+    """A fixture may outlive the loop of its test, and what a session of a wider one left there."""
+
+    async def used() -> aiohttp.ClientSession:
+        session = aiohttp.ClientSession()
+        await (await session.get(PLACE)).read()
+        return session
+
+    loop, wider = asyncio.new_event_loop(), asyncio.new_event_loop()
+    with aioresponses() as m:
+        m.get(PLACE)
+        session = loop.run_until_complete(used())
+        loop.close()
+    wider.run_until_complete(session.close())
+    wider.close()
+
+    m.assert_called_once()
 
 
 async def test_helpers() -> None:

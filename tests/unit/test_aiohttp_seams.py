@@ -21,12 +21,13 @@ from aiohttp.test_utils import RawTestServer
 from multidict import CIMultiDict
 from yarl import URL
 
-from aiotest_kit import Router, _aiohttp, mock_session
+from aiotest_kit import Router, _aiohttp, mock, mock_session
 from aiotest_kit._aiohttp import (
     Dial,
     MemoryTCPConnector,
     View,
     connect_through,
+    follow_loop,
     full_url,
     is_idle,
     made_by,
@@ -521,3 +522,29 @@ async def test_handlers_of_a_server() -> None:
     async with aiohttp.ClientSession() as session, session.get(server.make_url("/")) as response:
         stays("around own" == await response.text(), "Server.request_handler")
     await server.close()
+
+
+async def test_loops_of_sessions() -> None:
+    """A session that was made on another loop works on the one that uses it, with its pool there."""
+    other = asyncio.new_event_loop()
+    router = Router()
+    router.get("http://api.test/")
+
+    async def made() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(headers={"X-Own": "1"})
+
+    session = await asyncio.get_running_loop().run_in_executor(None, other.run_until_complete, made())
+    with mock(router):
+        for _ in range(2):
+            follow_loop(session)
+            async with session.get("http://api.test/") as response:
+                stays(200 == response.status, "ClientSession._loop, BaseConnector._loop and _factory")
+        session._loop = other
+        follow_loop(session)
+        async with session.get("http://api.test/") as response:
+            assert 200 == response.status
+    await session.close()
+    follow_loop(session)
+    other.close()
+
+    assert 3 == router.call_count

@@ -65,6 +65,17 @@ async def test_keywords_can_be_changed(router: Router) -> None:
     assert "X-Key" not in headers
 
 
+async def test_a_call_can_be_sent_elsewhere(router: Router) -> None:
+    """`target` takes the place of the URL that the code under test gave."""
+
+    async def moved(call: SessionCall) -> aiohttp.ClientResponse:
+        return await call.send(target=URL_OF_USERS)
+
+    with around_requests(moved):
+        async with aiohttp.ClientSession() as session, session.get("http://old.test/x") as response:
+            assert "users" == await response.text()
+
+
 async def test_what_it_raises_reaches_the_caller() -> None:
     """The caller sees the exception itself, and nothing is sent."""
     error = OSError("mine")

@@ -13,7 +13,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from aiotest_kit import Hit, Router
 
-from ..._aiohttp import show_headers
+from ..._aiohttp import follow_loop, show_headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -52,7 +52,9 @@ class Answering:
 
     async def ask(self, call: SessionCall, keywords: dict[str, Any]) -> ClientResponse:
         """The session's own response to `call`."""
-        return await call.send(ask_others=False, make_response=self.make_response, **keywords)
+        # Suites stub what is no URL of HTTP, such as "localhost"; the response still shows it.
+        target = None if self._shown[0].url.host else "http://nowhere.invalid/"
+        return await call.send(target=target, ask_others=False, make_response=self.make_response, **keywords)
 
     def next_shown(self) -> Shown:
         """What the next request is answered with; the last again for what a middleware adds."""
@@ -91,15 +93,16 @@ class Answers(Router):
     ) -> ClientResponse:
         """The session's own response to `call`, with `changes` in its keywords, answered as found."""
         keywords: dict[str, Any] = {**changes, "raise_for_status": False}
+        follow_loop(call.session)
         token = current.set(answering)
         try:
             try:
                 response = await answering.ask(call, keywords)
             except (TypeError, ValueError):
-                if answering.was_asked or call.kwargs.get("data") is None:
+                if answering.was_asked or not has_body(call.kwargs):
                     raise
                 # Suites give what no request can carry, such as a generator, and look for it in `requests`.
-                response = await answering.ask(call, {**keywords, "data": None})
+                response = await answering.ask(call, {**keywords, "data": None, "json": None})
         finally:
             current.reset(token)
         answering.show(response)
@@ -128,3 +131,8 @@ class Answers(Router):
     def names(self, request: Request) -> bool:
         """The same: this machine's addresses are no exception."""
         return current.get() is not None
+
+
+def has_body(keywords: Mapping[str, Any]) -> bool:
+    """Whether a call is given something to send."""
+    return keywords.get("data") is not None or keywords.get("json") is not None
