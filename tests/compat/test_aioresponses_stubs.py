@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestServer
 from multidict import CIMultiDict
 from yarl import URL
 
-from aiotest_kit import mock
+from aiotest_kit import Refuse, mock
 from aiotest_kit.compat.aioresponses import CallbackResult, aioresponses, core
 from aiotest_kit.compat.aioresponses.compat import merge_params, normalize_url, stream_reader_factory
 
@@ -202,7 +202,10 @@ async def test_callbacks(is_async: bool, m: aioresponses, session: aiohttp.Clien
     assert [(URL(PLACE), {"allow_redirects": True, "data": None, "json": [1]})] == seen
 
 
-async def test_callback_without_a_result(m: aioresponses, session: aiohttp.ClientSession) -> None:
+@pytest.mark.parametrize("repeat", [False, True])
+async def test_callback_without_a_result(
+    repeat: bool, m: aioresponses, session: aiohttp.ClientSession
+) -> None:
     """One that returns None leaves it to the stub; one that raises is there for the next call."""
     outcomes: list[Any] = [ValueError("first"), None]
 
@@ -211,7 +214,7 @@ async def test_callback_without_a_result(m: aioresponses, session: aiohttp.Clien
         if outcome:
             raise outcome
 
-    m.get(PLACE, status=203, callback=callback)
+    m.get(PLACE, status=203, callback=callback, repeat=repeat)
 
     with pytest.raises(ValueError, match="first"):
         await session.get(PLACE)
@@ -419,8 +422,17 @@ async def test_what_is_let_out(how: str, session: aiohttp.ClientSession) -> None
 async def test_beside_the_kit(session: aiohttp.ClientSession) -> None:
     """What is let out may be answered by routes that are open around it."""
     with mock() as router, aioresponses(passthrough_unmatched=True) as m:
-        router.get("http://api.test/b").reply(200, text="route")
+        router.any("http://api.test/b").reply(200, text="route")
+        router.post(PLACE).reply(Refuse()).optional()
+        router.get("http://api.test/down").reply(Refuse())
         m.get(PLACE, body="stub")
+        m.post(PLACE, body="stub")
+
+        for url, expected in (("http://api.test/b", "route"), (PLACE, "stub")):
+            response = await session.post(url, data=b"x" * 10, expect100=True)
+            assert expected == await response.text()
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await session.get("http://api.test/down")
 
         assert "route" == await (await session.get("http://api.test/b")).text()
         assert "stub" == await (await session.get(PLACE)).text()

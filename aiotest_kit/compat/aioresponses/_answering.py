@@ -121,8 +121,12 @@ class Answers(Router):
         return Hit(route)
 
     def find_early(self, request: Request) -> Hit | Miss | None:
-        """None: a request is answered when it is complete."""
-        return None
+        """None while a call is answered here: it is when it is complete."""
+        return super().find_early(request) if current.get() is None else None
+
+    def find_at_connect(self, request: Request) -> Hit | Miss | None:
+        """None while a call is answered here: it is connected."""
+        return super().find_at_connect(request) if current.get() is None else None
 
     def claims(self, request: Request) -> bool:
         """Whether a call that is being made is answered here."""
