@@ -241,8 +241,7 @@ def read_again(request: web.Request, data: bytes) -> None:
     """Let the body of a request, which was read from its `content`, be read once more."""
     # The limit is what may wait before the connection is paused; this does not come from there.
     content = StreamReader(request.protocol, len(data) + 1, loop=asyncio.get_running_loop())
-    if data:
-        content.feed_data(data)
+    content.feed_data(data)
     content.feed_eof()
     request._payload = content
     request._cache.pop("content", None)

@@ -248,8 +248,7 @@ class Visit:
     def complete(self, body: bytes) -> None:
         """The body has come."""
         self.is_incomplete = False
-        if body:
-            self.call.request = self.asked.with_body(body)
+        self.call.request = self.asked.with_body(body)
 
     @property
     def asked(self) -> AppRequest:

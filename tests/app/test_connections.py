@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from aiotest_kit import AppCall, StubClient, StubServer
+from aiotest_kit import AppCall, Mismatch, Origin, StubClient, StubServer, make_request
 from aiotest_kit._peer import ClientGone
-from aiotest_kit._visits import Connection
+from aiotest_kit._pipe import connected
+from aiotest_kit._stubs import AppRequest, Stubs
+from aiotest_kit._visits import Connection, origin_of
 
 from .conftest import Open
 
@@ -136,6 +138,21 @@ async def test_a_client_that_goes_while_a_script_runs(open_client: Open) -> None
     assert [b""] == ends
 
 
+async def test_a_script_has_the_end_of_the_connection(connection: Connection) -> None:
+    """The app's own protocol is told when the script gives the connection back, not before."""
+    behind: Any = connection.behind
+    client = connected(asyncio.get_running_loop(), asyncio.Protocol(), connection, ("192.0.2.1", 80))
+    reader, writer = connection.take()
+    client.close()
+    assert b"" == await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    assert [] == behind.told
+
+    connection.give_back()
+    assert ["lost"] == behind.told
+
+
 # ---- bodies ----
 
 
@@ -212,3 +229,42 @@ async def test_a_request_without_a_host(open_client: Open) -> None:
     call = client.calls.one()
     assert isinstance(call, AppCall)
     assert ("", "/host") == (call.request.origin.host, call.request.path)
+
+
+async def test_a_host_that_is_none() -> None:
+    """What `Host` says is no host: the origin is without one."""
+    assert Origin("http", "", 0) == origin_of(make_request("GET", "/", headers={"Host": "a:b"}))
+
+
+# ---- requests of an app ----
+
+
+async def test_another_body() -> None:
+    """A request that no route was found for yet stays one with another body."""
+    request = AppRequest(make_request("POST", "/size"), Origin("http", "app.test", 80), b"")
+    other = request.with_body(b"x")
+
+    assert (b"x", None, "/size") == (other.body, other.route, other.path)
+
+
+async def test_what_differs_from_a_stub() -> None:
+    """A request for another route of the app differs in its path; one for its own does not."""
+    app = make_app()
+    pattern = Stubs(app).get("/host").pattern.url
+    request = AppRequest(make_request("GET", "/other"), Origin("http", "app.test", 80), b"")
+    assert [Mismatch("url", "path", "/host", "/other")] == list(pattern.differences(request))
+
+    own = AppRequest(make_request("GET", "/host"), Origin("http", "app.test", 80), b"")
+    (route,) = (
+        route for route in app.router.routes() if (route.method, str(route.url_for())) == ("GET", "/host")
+    )
+    own.resolved(route, {})
+    assert [] == list(pattern.differences(own))
+
+
+async def test_an_error_of_the_block_alone() -> None:
+    """A block that raises while the app did well raises just that."""
+    with pytest.raises(KeyError) as caught:
+        async with StubClient(StubServer(make_app())):
+            raise KeyError("mine")
+    assert [] == getattr(caught.value, "__notes__", [])
