@@ -181,6 +181,26 @@ async def test_asked_for(aiohttp_stub_client):
     assert "GET http://app.test/broken -> ZeroDivisionError in 0.000 s  broken" in report
 
 
+def test_error_after_the_test(app_suite: Suite) -> None:
+    """What escapes from the app while fixtures are torn down fails the teardown."""
+    app_suite.tests("""
+from service import APP
+
+@pytest.fixture
+async def client(aiohttp_stub_client):
+    client = await aiohttp_stub_client(APP)
+    yield client
+    async with client.get("/broken") as response:
+        assert response.status == 500
+
+async def test_it(client):
+    assert client.app is APP
+""")
+    ran = app_suite.run()
+    ran.outcomes(passed=1, errors=1)
+    assert "E       ZeroDivisionError: of the app" in ran.text
+
+
 def test_stub_never_called(app_suite: Suite) -> None:
     """A stub that no request reached fails the test, and the report has the request that came nearest."""
     app_suite.tests("""
