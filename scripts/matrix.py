@@ -186,7 +186,9 @@ def attempt(combination: Combination, python: str) -> Outcome:
     versions = installed_versions(combination)
     try:
         printed = run(
-            combination.interpreter, "-m", "pytest", "-q", "-p", "no:cacheprovider", seconds=TEST_SECONDS
+            combination.interpreter,
+            *("-m", "pytest", "-q", "-n", "auto", "-p", "no:cacheprovider"),
+            seconds=TEST_SECONDS,
         )
     except StepFailed as failure:
         print(failure.output, flush=True)
