@@ -64,9 +64,12 @@ pyright: .venv/.dev
 	pyright
 	pyright --ignoreexternal --verifytypes aiotest_kit
 
-# `coverage run` and not pytest-cov: the plugin is imported before pytest-cov would start to count.
+# `coverage run` and not pytest-cov: the plugin is imported before pytest-cov would start to count. The workers of
+# pytest-xdist leave data of their own, which are put together.
 pytest: .venv/.test
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n auto
+	$(BIN)/coverage combine -q
 	$(BIN)/coverage report $(COVERAGE_FLAGS)
 
 format: .venv/.dev
