@@ -1,4 +1,4 @@
-"""The body of a request while it comes in. Knows asyncio only."""
+"""A body while it comes in, and what the record keeps of one. Knows asyncio only."""
 
 from __future__ import annotations
 
@@ -8,13 +8,34 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["MOST_KEPT", "Incoming"]
+__all__ = ["MOST_KEPT", "Incoming", "Kept"]
 
 AHEAD = 64 * 1024
 """Bytes that may wait to be read before the sender has to."""
 
 MOST_KEPT = 1024 * 1024
 """Bytes of a body that are kept for the record."""
+
+
+class Kept:
+    """A body for the record: all that has come of it, or nothing once that is more than `MOST_KEPT`."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def add(self, data: bytes) -> None:
+        """Take note of a piece."""
+        self._size += len(data)
+        if self._size <= MOST_KEPT:
+            self._pieces.append(data)
+        else:
+            self._pieces.clear()
+
+    @property
+    def body(self) -> bytes:
+        """What is kept of it."""
+        return b"".join(self._pieces)
 
 
 class Incoming:
@@ -28,8 +49,7 @@ class Incoming:
         self._resume = resume
         self._pieces: list[bytes] = []
         self._waiting = 0
-        self._kept: list[bytes] | None = []
-        self._size = 0
+        self._kept = Kept()
         self._paused = False
         self._discarding = False
         self._changed = asyncio.Event()
@@ -41,7 +61,7 @@ class Incoming:
     @property
     def kept(self) -> bytes:
         """The whole body; empty while it is not complete, or if it is longer than is kept."""
-        return b"".join(self._kept) if self._kept and self.ended else b""
+        return self._kept.body if self.ended else b""
 
     def take(self) -> bytes:
         """What has come and was not read yet, which may be nothing."""
@@ -72,11 +92,7 @@ class Incoming:
 
     def feed(self, data: bytes) -> None:
         """Take a piece in."""
-        self._size += len(data)
-        if self._size > MOST_KEPT:
-            self._kept = None
-        if self._kept is not None:
-            self._kept.append(data)
+        self._kept.add(data)
         if self._discarding:
             return
         self._pieces.append(data)

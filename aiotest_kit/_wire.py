@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import httptools
 from yarl import URL
 
-from ._incoming import MOST_KEPT
+from ._incoming import Kept
 from ._messages import DEFAULT_PORTS, Origin, Request
 from ._replies import reply_as_sent, with_body
 
@@ -299,8 +299,7 @@ class ReplyReader:
         self.switched: bool = False
         """Whether what follows is another protocol."""
         self._method = method
-        self._body: list[bytes] | None = []
-        self._size = 0
+        self._body = Kept()
         self._reason = b""
         self._fields: list[Field] = []
         self._parser = httptools.HttpResponseParser(self)
@@ -308,7 +307,7 @@ class ReplyReader:
     @property
     def whole(self) -> Reply | None:
         """What was sent of the reply; without its body if that is longer than is kept."""
-        return with_body(self.head, b"".join(self._body or ())) if self.head is not None else None
+        return with_body(self.head, self._body.body) if self.head is not None else None
 
     def feed(self, data: bytes) -> None:
         """Read on.
@@ -341,11 +340,7 @@ class ReplyReader:
         self._reason, self._fields = b"", []
 
     def on_body(self, body: bytes) -> None:
-        self._size += len(body)
-        if self._size > MOST_KEPT:
-            self._body = None
-        if self._body is not None:
-            self._body.append(body)
+        self._body.add(body)
 
     def on_message_complete(self) -> None:
         self.complete = self.complete or self.head is not None
