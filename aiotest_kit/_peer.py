@@ -17,6 +17,7 @@ import aiohttp
 from ._answers import Early, Raw, reply_of
 from ._attempts import Attempt
 from ._errors import UnmatchedRequest, UsageError
+from ._flow import ClientGone, Flow
 from ._guest import Guest, Through, Turn
 from ._incoming import Incoming
 from ._messages import Call
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from ._messages import Client, Origin, Request
     from ._steps import Step
 
-__all__ = ["ClientGone", "Finder", "Line", "Peer", "PlayedExchange", "ScriptStreams", "ScriptWriter"]
+__all__ = ["Finder", "Line", "Peer", "PlayedExchange", "ScriptStreams", "ScriptWriter"]
 
 Redial: TypeAlias = "Callable[[ConnectFault], Awaitable[None]]"
 
@@ -92,10 +93,6 @@ class Finder(Protocol):
         ...
 
 
-class ClientGone(Exception):
-    """The connection ended while a request was being answered: the client closed it, or a fault did."""
-
-
 class Line(Protocol):
     """A connection that an answer is played on.
 
@@ -121,7 +118,7 @@ class Line(Protocol):
         ...
 
 
-class Peer(asyncio.Protocol):
+class Peer(Flow):
     """One connection, from the first byte to the last.
 
     As most servers, it takes the end of what the client sends for the end of the connection.
@@ -146,8 +143,6 @@ class Peer(asyncio.Protocol):
     redial: Redial | None = None
     _exchange: PeerExchange | None = None
     _ends_with_connection = True
-    _drained: asyncio.Future[None] | None = None
-    _lost = False
 
     def __init__(
         self,
@@ -226,7 +221,7 @@ class Peer(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End what is being answered; a script learns of it from its reader."""
-        self._lost = True
+        super().connection_lost(exc)
         if self._task is None:
             self._connections.discard(self)
         self._queue = None
@@ -235,35 +230,20 @@ class Peer(asyncio.Protocol):
             self._incoming.lose()
         for guest in list((self._guests or {}).values()):
             guest.lose(exc)
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_exception(ClientGone())
         if self._task is not None and self._ends_with_connection:
             self._task.cancel()
 
     def pause_writing(self) -> None:
         """The client takes no more for now."""
-        self._drained = self.loop.create_future()
+        super().pause_writing()
         for guest in (self._guests or {}).values():
             guest.pause_writing()
 
     def resume_writing(self) -> None:
         """The client takes more again."""
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
-        self._drained = None
+        super().resume_writing()
         for guest in (self._guests or {}).values():
             guest.resume_writing()
-
-    async def drained(self) -> None:
-        """Return when the client can take more.
-
-        Raises:
-            ClientGone: it never will.
-        """
-        if self._lost:
-            raise ClientGone
-        if self._drained is not None:
-            await self._drained
 
     # One request after the other.
 

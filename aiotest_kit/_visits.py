@@ -16,8 +16,9 @@ from aiohttp import hdrs, web
 
 from ._aiohttp_web import RecordingWriter, read_again
 from ._answers import Raw, reply_of
+from ._flow import ClientGone, Flow
 from ._messages import Call, Origin
-from ._peer import ClientGone, PlayedExchange, Redial, ScriptStreams, ScriptWriter
+from ._peer import PlayedExchange, Redial, ScriptStreams, ScriptWriter
 from ._replies import Reply, reply_as_sent, with_body
 from ._routes import HandlerError, Hit
 from ._stubs import AppRequest, Stub, Stubs, original_handler
@@ -78,7 +79,7 @@ class Service(Protocol):
         ...
 
 
-class Connection(asyncio.Protocol):
+class Connection(Flow):
     """One connection to the app: hands on what comes, and keeps what came.
 
     `answer_of_app` and `request_of_app` are how the app answers a request, and how it makes one. `fail` makes
@@ -100,8 +101,6 @@ class Connection(asyncio.Protocol):
         self._reader = RequestReader(NOWHERE)
         self._came: deque[bytes] = deque()
         self._visit: Visit | None = None
-        self._drained: asyncio.Future[None] | None = None
-        self._lost = False
         self._seen: list[bytes] = []
         self._is_taken = False
 
@@ -129,36 +128,21 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Hand it on."""
-        self._lost = True
+        super().connection_lost(exc)
         self._reader.close()
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_exception(ClientGone())
         if not self._is_taken:
             # Otherwise it would cancel the script, which learns of it from its reader.
             self.behind.connection_lost(exc)
 
     def pause_writing(self) -> None:
         """The client takes no more for now."""
-        self._drained = self.loop.create_future()
+        super().pause_writing()
         self.behind.pause_writing()
 
     def resume_writing(self) -> None:
         """The client takes more again."""
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
-        self._drained = None
+        super().resume_writing()
         self.behind.resume_writing()
-
-    async def drained(self) -> None:
-        """Return when the client can take more.
-
-        Raises:
-            ClientGone: it never will.
-        """
-        if self._lost:
-            raise ClientGone
-        if self._drained is not None:
-            await self._drained
 
     # For the server.
 

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from aiotest_kit import AppCall, Mismatch, Origin, StubClient, StubServer, make_request
-from aiotest_kit._peer import ClientGone
+from aiotest_kit._flow import ClientGone
 from aiotest_kit._pipe import connected
 from aiotest_kit._stubs import AppRequest, Stubs
 from aiotest_kit._visits import Connection, origin_of

@@ -21,7 +21,7 @@ PACKAGE = Path(aiotest_kit.__file__).parent
 # From values to doors. A module imports from rows above its own, or from its own row.
 LAYOUT = """
     _errors _aiohttp _waiting _outside _pipe _location _incoming _registration _tls _listen _loop_thread
-    _replies _lifespan
+    _replies _lifespan _replaced
     _messages
     _expected _gate
     _urls _fields
@@ -30,7 +30,7 @@ LAYOUT = """
     _verify _steps
     _routes _websocket_routes
     _router
-    _wire _guest _attempts _cassette _strict _loops
+    _wire _flow _guest _attempts _cassette _strict _loops
     _peer
     _memory _leaks _upstream _clock _aiohttp_web _app_routes _stubs _visits _runs _app _request_alone
     _intercept _around _stub_clients
