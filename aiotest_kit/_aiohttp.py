@@ -438,8 +438,7 @@ def view_of(connector: aiohttp.BaseConnector, door: Door) -> View:
     # Not one by one: while a mock is open, Python looks each name up in all the classes of a connector.
     vars(view).update(
         _door=door,
-        # A defaultdict of deques since 3.11, a dict before.
-        _conns=defaultdict(deque) if isinstance(view._conns, defaultdict) else {},
+        _conns=empty_pool(connector),
         _cleanup_handle=None,
         _cleanup_closed_handle=None,
         _cleanup_closed_transports=[],
@@ -457,6 +456,11 @@ def view_of(connector: aiohttp.BaseConnector, door: Door) -> View:
     return cast("View", view)
 
 
+def empty_pool(connector: Any) -> dict[Any, Any]:
+    """What a connector of this aiohttp pools in: a defaultdict of deques since 3.11, a dict before."""
+    return defaultdict(deque) if isinstance(connector._conns, defaultdict) else {}
+
+
 async def fail_to_connect(
     connector: MemoryConnector,
     failing: FailingDoor,
@@ -471,7 +475,7 @@ async def fail_to_connect(
     alone: Any = type(connector).__new__(type(connector))
     vars(alone).update(vars(connector))
     alone._door = failing
-    alone._conns = defaultdict(deque) if isinstance(alone._conns, defaultdict) else {}
+    alone._conns = empty_pool(connector)
     if failing.asks_for_name and isinstance(alone, MemoryTCPConnector):
         alone._resolver = cast("AbstractResolver", NoResolver(failing.look_up))
         alone._cached_hosts = type(alone._cached_hosts)(ttl=alone._cached_hosts._ttl)

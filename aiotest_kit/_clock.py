@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._errors import UsageError, VirtualTimeError, join_names
 from ._outside import Outside
+from ._replaced import replace_own
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -153,12 +154,7 @@ class Driver:
 
     def _replace(self, name: str, value: object) -> None:
         """Set an attribute of the loop itself until the end."""
-        own = vars(self._loop)
-        if name in own:
-            self._undo.callback(setattr, self._loop, name, own[name])
-        else:
-            self._undo.callback(delattr, self._loop, name)
-        setattr(self._loop, name, value)
+        replace_own(self._loop, name, value, self._undo)
 
     def _run_on(self, before: Callable[[], float], resolution: float) -> None:
         """Let the clock go on from here: what is scheduled keeps its distance, and time does not go back."""

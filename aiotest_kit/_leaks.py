@@ -22,6 +22,7 @@ import aiohttp
 from ._aiohttp import View, is_idle
 from ._location import shown_path
 from ._outside import LISTENING, address_text, ends_of, protocol_of
+from ._replaced import replace_own
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -210,12 +211,7 @@ class LeakCheck:
             self.loop.stop()
 
     def _replace(self, name: str, value: object) -> None:
-        own = vars(self.loop)
-        if name in own:
-            self._undo.callback(setattr, self.loop, name, own[name])
-        else:
-            self._undo.callback(delattr, self.loop, name)
-        setattr(self.loop, name, value)
+        replace_own(self.loop, name, value, self._undo)
 
     def _noting_task(self, create: Callable[..., Any]) -> Callable[..., Any]:
         def noted(coroutine: Any, **options: Any) -> Any:

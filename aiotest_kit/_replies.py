@@ -201,20 +201,28 @@ def phrase(status: int) -> str:
 
 def with_body(reply: Reply, body: bytes) -> Reply:
     """A reply that is another one but for its body."""
-    copy = Reply.__new__(Reply)
-    for name in STATED:
-        object.__setattr__(copy, name, body if name == "body" else getattr(reply, name))
-    object.__setattr__(copy, "sent_as", None)
-    return copy
+    return altered(reply, body=body)
 
 
 def with_fields(reply: Reply, fields: Mapping[str, str]) -> Reply:
     """A reply that is another one but for some header fields."""
     headers = CIMultiDict(reply.headers)
     headers.update(fields)
-    copy = with_body(reply, reply.body)
-    object.__setattr__(copy, "headers", CIMultiDictProxy(headers))
-    return copy
+    return altered(reply, headers=CIMultiDictProxy(headers))
+
+
+def altered(reply: Reply, **values: object) -> Reply:
+    """A reply that is another one but for some values; they are not checked."""
+    return unchecked({**{name: getattr(reply, name) for name in STATED}, **values})
+
+
+def unchecked(values: Mapping[str, object]) -> Reply:
+    """A reply that has these values, one for each of `STATED`."""
+    reply = Reply.__new__(Reply)
+    for name, value in values.items():
+        object.__setattr__(reply, name, value)
+    object.__setattr__(reply, "sent_as", None)
+    return reply
 
 
 def reply_as_sent(status: int, reason: bytes | None, fields: Iterable[tuple[bytes, bytes]]) -> Reply:
@@ -223,19 +231,15 @@ def reply_as_sent(status: int, reason: bytes | None, fields: Iterable[tuple[byte
         (name.decode("utf-8", "surrogateescape"), value.decode("utf-8", "surrogateescape"))
         for name, value in fields
     ]
-    values = {
+    values: dict[str, object] = {
         "status": status,
         "reason": phrase(status) if reason is None else reason.decode("utf-8", "surrogateescape"),
         "headers": CIMultiDictProxy(CIMultiDict(text)),
         "body": b"",
         "delay": 0.0,
         "trailers": None,
-        "sent_as": None,
     }
-    reply = Reply.__new__(Reply)
-    for name, value in values.items():
-        object.__setattr__(reply, name, value)
-    return reply
+    return unchecked(values)
 
 
 ALL_OPTIONS = ReplyOptions.__optional_keys__
