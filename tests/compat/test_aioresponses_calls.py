@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unittest
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from unittest.mock import Mock
 
@@ -15,18 +14,6 @@ from aiotest_kit import UsageError
 from aiotest_kit.compat.aioresponses import aioresponses
 
 PLACE = "http://api.test/a"
-
-
-@pytest.fixture
-def m() -> Iterator[aioresponses]:
-    with aioresponses() as m:
-        yield m
-
-
-@pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
 
 
 async def test_requests(m: aioresponses, session: aiohttp.ClientSession) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -19,18 +19,6 @@ from aiotest_kit.compat.aioresponses import CallbackResult, aioresponses, core
 from aiotest_kit.compat.aioresponses.compat import merge_params, normalize_url, stream_reader_factory
 
 PLACE = "http://api.test/a"
-
-
-@pytest.fixture
-def m() -> Iterator[aioresponses]:
-    with aioresponses() as m:
-        yield m
-
-
-@pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
 
 
 class Mine(aiohttp.ClientResponse):

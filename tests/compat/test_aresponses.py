@@ -34,12 +34,6 @@ async def server() -> AsyncIterator[ResponsesMockServer]:
 
 
 @pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
-
-
-@pytest.fixture
 async def real() -> AsyncIterator[str]:
     """The origin of a real server on 127.0.0.1."""
 
