@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING
 
 from .matrix import (
     ENVIRONMENTS,
-    INSTALL_SECONDS,
     ROOT,
     TEST_SECONDS,
     StepFailed,
     closing_line,
-    fingerprint,
+    create,
+    install_kit,
+    interpreter_of,
+    is_ready,
     last_line,
     run,
 )
@@ -50,7 +52,7 @@ class Pair:
 
     @property
     def interpreter(self) -> Path:
-        return self.environment / "bin" / "python"
+        return interpreter_of(self.environment)
 
     @property
     def requirements(self) -> tuple[str, str]:
@@ -59,26 +61,21 @@ class Pair:
         return plugin, f"pytest=={self.pytest}.*"
 
 
-def create(pair: Pair) -> None:
+def prepare(pair: Pair) -> None:
     """The environment, unless it is there.
 
     Raises:
         StepFailed: the two do not go together, or the kit does not install beside them.
     """
-    stamp = pair.environment / ".installed"
-    if stamp.is_file() and stamp.read_text() == fingerprint():
-        return
-    run(sys.executable, "-m", "venv", "--clear", pair.environment, seconds=INSTALL_SECONDS)
-    pip = (pair.interpreter, "-m", "pip", "--disable-pip-version-check", "install", "-qq")
-    run(*pip, "pip>=25.1", seconds=INSTALL_SECONDS)
-    run(*pip, "--editable", ".[all]", "--group", "test", *pair.requirements, seconds=INSTALL_SECONDS)
-    stamp.write_text(fingerprint())
+    if not is_ready(pair.environment):
+        create(pair.environment, sys.executable)
+        install_kit(pair.environment, *pair.requirements)
 
 
 def attempt(pair: Pair) -> tuple[str, str]:
     """A result and what was said of it."""
     try:
-        create(pair)
+        prepare(pair)
     except StepFailed as failure:
         return "refused", last_line(failure.output)
     options = ("-q", "-rs", "-n", "2", "-p", "no:cacheprovider")

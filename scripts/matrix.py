@@ -29,6 +29,7 @@ AIOHTTPS = ("3.10.11", "3.11.18", "3.12.15", "3.13.5", "newest")
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENTS = ROOT / ".venvs"
 CLOSING_LINE = re.compile(r"(?:\d+ [a-z]+(?:, )?)+ in [\d.]+s")
+STAMP = ".installed"
 INSTALL_SECONDS = 600
 TEST_SECONDS = 900
 
@@ -46,7 +47,7 @@ class Combination:
 
     @property
     def interpreter(self) -> Path:
-        return self.environment / "bin" / "python"
+        return interpreter_of(self.environment)
 
     @property
     def requirement(self) -> str:
@@ -141,8 +142,8 @@ def choose(words: list[str], pythons: list[str]) -> list[Combination]:
     return list(chosen)
 
 
-def is_ready(combination: Combination) -> bool:
-    stamp = combination.environment / ".installed"
+def is_ready(environment: Path) -> bool:
+    stamp = environment / STAMP
     return stamp.is_file() and stamp.read_text() == fingerprint()
 
 
@@ -150,39 +151,47 @@ def fingerprint() -> str:
     return hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
 
 
-def create(combination: Combination, python: str) -> None:
-    """An environment with a pip new enough for dependency groups, and the aiohttp in question."""
-    folder = combination.environment
+def create(folder: Path, python: str) -> None:
+    """An environment with a pip new enough for dependency groups."""
     try:
         run(python, "-m", "venv", "--clear", folder, seconds=INSTALL_SECONDS)
     except (
         StepFailed
     ):  # Debian's Python comes without ensurepip; there, the pip outside fills the environment
         run(python, "-m", "venv", "--clear", "--without-pip", folder, seconds=INSTALL_SECONDS)
-        outside = ("-m", "pip", "--python", combination.interpreter, "install", "-qq", "pip")
+        outside = ("-m", "pip", "--python", interpreter_of(folder), "install", "-qq", "pip")
         run(python, *outside, seconds=INSTALL_SECONDS)
-    install(combination, "pip>=25.1")
-    install(combination, "--prefer-binary", combination.requirement)
+    install(folder, "pip>=25.1")
 
 
-def install(combination: Combination, *what: str) -> None:
+def install(environment: Path, *what: str) -> None:
     pip = ("-m", "pip", "--disable-pip-version-check", "install", "-qq")
-    run(combination.interpreter, *pip, *what, seconds=INSTALL_SECONDS)
+    run(interpreter_of(environment), *pip, *what, seconds=INSTALL_SECONDS)
+
+
+def install_kit(environment: Path, *requirements: str) -> None:
+    """The kit with what its tests need, beside `requirements`; the environment is ready then."""
+    install(environment, "--editable", ".[all]", "--group", "test", *requirements)
+    (environment / STAMP).write_text(fingerprint())
+
+
+def interpreter_of(environment: Path) -> Path:
+    return environment / "bin" / "python"
 
 
 def attempt(combination: Combination, python: str) -> Outcome:
     """Installs what is missing and runs the tests."""
-    if not is_ready(combination):
+    if not is_ready(combination.environment):
         try:
-            create(combination, python)
+            create(combination.environment, python)
+            install(combination.environment, "--prefer-binary", combination.requirement)
         except StepFailed as failure:
             return Outcome(combination, "skipped", f"does not install: {last_line(failure.output)}")
         try:
-            install(combination, "--editable", ".[all]", "--group", "test", combination.requirement)
+            install_kit(combination.environment, combination.requirement)
         except StepFailed as failure:
             print(failure.output, flush=True)
             return Outcome(combination, "failed", f"the kit does not install: {last_line(failure.output)}")
-        (combination.environment / ".installed").write_text(fingerprint())
     versions = installed_versions(combination)
     try:
         printed = run(
