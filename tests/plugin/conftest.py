@@ -97,6 +97,9 @@ class Ran:
 def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> "Iterator[Suite]":
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     monkeypatch.delenv("PYTEST_PLUGINS", raising=False)
+    # With one of these pytest words its summary otherwise.
+    for name in ("CI", "BUILD_NUMBER"):
+        monkeypatch.delenv(name, raising=False)
     # For a process of its own, where the package is not installed.
     monkeypatch.setenv("PYTHONPATH", str(Path(aiotest_kit.__file__).parents[1]), prepend=os.pathsep)
     pytester.makeini(INI)
