@@ -45,10 +45,10 @@ if TYPE_CHECKING:
     from ._upstream import Upstream
     from ._verify import Calls
     from ._visits import AppCall
-    from ._websocket import (
+    from ._websocket import WebSocketConnection, WebSocketMessage
+    from ._websocket_routes import WebSocketRoute
+    from ._websocket_script import (
         ScriptStep,
-        WebSocketConnection,
-        WebSocketMessage,
         abort,
         close,
         expect,
@@ -60,7 +60,6 @@ if TYPE_CHECKING:
         send_bytes,
         send_json,
     )
-    from ._websocket_routes import WebSocketRoute
 
 __all__ = [
     "AppCall",
@@ -174,10 +173,10 @@ HOMES: dict[str, tuple[str, ...]] = {
     "_stubs": ("AppRequest", "Stub", "Stubs"),
     "_verify": ("Calls",),
     "_visits": ("AppCall",),
-    "_websocket": (
+    "_websocket": ("WebSocketConnection", "WebSocketMessage"),
+    "_websocket_routes": ("WebSocketRoute",),
+    "_websocket_script": (
         "ScriptStep",
-        "WebSocketConnection",
-        "WebSocketMessage",
         "abort",
         "close",
         "expect",
@@ -189,7 +188,6 @@ HOMES: dict[str, tuple[str, ...]] = {
         "send_bytes",
         "send_json",
     ),
-    "_websocket_routes": ("WebSocketRoute",),
 }
 
 

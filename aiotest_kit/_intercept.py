@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from aiohttp.tracing import Trace
 
     from ._aiohttp import Connect
+    from ._finder import Finder
     from ._lifespan import Lifespan
     from ._messages import Request
-    from ._peer import Finder
 
 __all__ = ["Mock", "mock"]
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from aiohttp.client_reqrep import ClientRequest
 
     from ._aiohttp import Dial, Redial, View
-    from ._peer import Finder
+    from ._finder import Finder
     from ._replies import Reply
     from ._routes import Route
 

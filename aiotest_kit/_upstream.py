@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
     from types import TracebackType
 
+    from ._finder import Finder
     from ._listen import Listener
     from ._messages import Call
-    from ._peer import Finder
     from ._routes import Route
 
 __all__ = ["Serving", "SocketPeer", "Upstream"]

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from aiohttp import hdrs, web
 
 from ._aiohttp_web import RecordingWriter, read_again
-from ._answers import Raw, reply_of
+from ._answers import Raw
+from ._exchange import open_streams
 from ._flow import ClientGone, Flow
 from ._messages import Call, Origin
-from ._peer import PlayedExchange, Redial, ScriptStreams, ScriptWriter
-from ._replies import Reply, reply_as_sent, with_body
+from ._replies import reply_as_sent, with_body
 from ._routes import HandlerError, Hit
+from ._stub_exchange import StubExchange
 from ._stubs import AppRequest, Stub, Stubs, original_handler
 from ._wire import RequestReader
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from multidict import CIMultiDict
 
+    from ._exchange import Redial, ScriptWriter
     from ._routes import Route
     from ._stubs import OriginalHandler
     from ._verify import Calls
@@ -167,15 +169,10 @@ class Connection(Flow):
     def take(self) -> tuple[asyncio.StreamReader, ScriptWriter]:
         """Hand the connection over to streams, which first read what was seen of the request."""
         self._is_taken = True
-        reader = asyncio.StreamReader(loop=self.loop)
-        protocol = ScriptStreams(self, reader)
-        self.transport.set_protocol(protocol)
-        protocol.connection_made(self.transport)
-        for data in self._seen:
-            reader.feed_data(data)
+        streams = open_streams(self, self._seen)
         # aiohttp may have been behind with reading the body.
         self.transport.resume_reading()
-        return reader, ScriptWriter(self.transport, protocol, reader, self.loop)
+        return streams
 
     def give_back(self) -> None:
         """The streams are done."""
@@ -402,70 +399,6 @@ class StubbedMatchInfo(web.UrlMappingMatchInfo):
     def handler(self) -> Any:
         """The handler, in whose place a stub may answer."""
         return StubbedHandler(super().handler)
-
-
-class StubExchange(PlayedExchange):
-    """An exchange of a stub: what an app can send, the app does, so that its middlewares see it."""
-
-    response: web.StreamResponse | None = None
-
-    async def send(self, reply: Reply) -> None:
-        """Leave a whole reply to the app, unless it is none that aiohttp would send."""
-        if reply.trailers or hdrs.CONTENT_LENGTH in reply.headers or hdrs.TRANSFER_ENCODING in reply.headers:
-            await super().send(reply)
-            return
-        if reply.delay:
-            await asyncio.sleep(reply.delay)
-        self.call.reply = reply
-        self.response = web.Response(
-            status=reply.status, reason=reply.reason, headers=reply.headers, body=reply.body
-        )
-
-    async def respond(self, response: web.StreamResponse) -> None:
-        """Leave a response to the app as it is."""
-        self.response = response
-        if isinstance(response, web.Response) and isinstance(response.body, (bytes, bytearray, type(None))):
-            self.call.reply = await reply_of(response)
-
-    def handler_failed(self, exc: BaseException, route: Route) -> None:
-        """Keep an error of the user's code for the test, and tell the client as a server would."""
-        if self._head is not None or self.streams is not None:
-            super().handler_failed(exc, route)
-            return
-        route.failed(HandlerError(exc, self.request, route))
-        text = f"{type(exc).__name__} in the answer of route {route.pattern.describe()}"
-        self.call.reply = Reply(500, text=text)
-        self.response = web.Response(status=500, text=text)
-
-    def outcome(self) -> web.StreamResponse:
-        """What the app goes on with.
-
-        Raises:
-            web.HTTPException: what a handler replied with, which aiohttp would have raised.
-        """
-        response = self.response
-        if isinstance(response, web.HTTPException):
-            raise response
-        return AlreadySent(not self._peer.transport.is_closing()) if response is None else response
-
-
-class AlreadySent(web.StreamResponse):
-    """The response that stands for what a stub has sent by itself."""
-
-    def __init__(self, keep_alive: bool) -> None:
-        super().__init__()
-        self._is_kept = keep_alive
-
-    @property
-    def keep_alive(self) -> bool | None:
-        """Whether the connection goes on."""
-        return self._is_kept
-
-    async def prepare(self, request: web.BaseRequest) -> None:
-        """It is sent."""
-
-    async def write_eof(self, data: bytes = b"") -> None:
-        """It is sent."""
 
 
 def origin_of(request: web.Request) -> Origin:

@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ._answers import Answer
+from ._conversation import Conversation, handled, live
 from ._errors import UsageError, one_line
 from ._replies import Reply
 from ._routes import Route
 from ._steps import Step
 from ._waiting import Waiters
-from ._websocket import Conversation, ScriptStep, handled, live, scripted
+from ._websocket_script import ScriptStep, scripted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from ._replies import ReplyOptions
     from ._routes import Table
     from ._verify import Calls
-    from ._websocket import Talk, WebSocketConnection, WebSocketOptions
+    from ._websocket import WebSocketConnection, WebSocketOptions
+    from ._websocket_script import Progress, Talk
 
 __all__ = ["HANDSHAKE", "WebSocketRoute"]
 
@@ -61,6 +63,7 @@ class WebSocketRoute(Route):
         super().__init__(table, pattern, name, logs)
         self.options = options
         self.connections: list[WebSocketConnection] = []
+        self._progress: list[Progress] = []
         self._given = 0
         self._waiters = Waiters()
         self.not_said: Step = Step(self._conversation(live), None, None, 0)
@@ -78,7 +81,8 @@ class WebSocketRoute(Route):
                 raise UsageError(
                     f"script() takes steps such as expect('hello') and send_json(...); got {one_line(step)}"
                 )
-        return self._add(self._conversation(scripted(self._title, steps)), times)
+        talk = scripted(self._title, steps, self._progress.append)
+        return self._add(self._conversation(talk), times)
 
     def reject(self, status: int = 403, *, times: int | None = None, **options: Unpack[ReplyOptions]) -> Self:
         """Refuse the handshake with a status; the keywords are those of `reply`."""
@@ -103,8 +107,8 @@ class WebSocketRoute(Route):
 
     def unfinished(self) -> Iterator[str]:
         """A report for each script of which the client left something out."""
-        for connection in self.connections:
-            report = connection.progress.report if connection.progress else None
+        for progress in self._progress:
+            report = progress.report
             if report is not None and not self.is_optional:
                 yield report
 

@@ -26,13 +26,15 @@ LAYOUT = """
     _expected _gate
     _urls _fields
     _patterns
-    _answers _asgi _mounts _connect_faults _faults _index _websocket _forward _explain
+    _answers _asgi _mounts _connect_faults _faults _index _forward _explain
+    _websocket _websocket_script _conversation
     _verify _steps
-    _routes _websocket_routes
+    _routes _websocket_routes _finder
     _router
     _wire _flow _guest _attempts _cassette _strict _loops
-    _peer
-    _memory _leaks _upstream _clock _aiohttp_web _app_routes _stubs _visits _runs _app _request_alone
+    _exchange _lending _peer
+    _memory _leaks _upstream _clock
+    _aiohttp_web _app_routes _stubs _stub_exchange _visits _runs _app _request_alone
     _intercept _around _stub_clients
     __init__
     _stacks _wide_upstreams fixtures _leak_plugin pytest_plugin _pytest11

@@ -1,0 +1,281 @@
+"""One request on a connection, and what is sent for it: what an answer is played on.
+
+`Line` is what a connection must have for that, `open_streams` hands one over to a script. Knows how a reply
+is written, and what the record keeps of a call. Knows nothing of how requests are read or found.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias
+
+from ._answers import reply_of
+from ._attempts import Attempt
+from ._errors import UsageError
+from ._flow import ClientGone
+from ._pipe import reset
+from ._replies import Reply, with_body
+from ._routes import HandlerError
+from ._wire import Framing, chunk, closes, framing_of, head, last_chunk, render
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from aiohttp import web
+
+    from ._answers import ConnectFault
+    from ._attempts import Attempts
+    from ._incoming import Incoming
+    from ._messages import Call
+    from ._routes import Route
+    from ._steps import Step
+
+__all__ = ["Line", "PlayedExchange", "Redial", "ScriptWriter", "open_streams"]
+
+Redial: TypeAlias = "Callable[[ConnectFault], Awaitable[None]]"
+
+PIECE = 64 * 1024
+"""Bytes of a long body that are written before the client is waited for."""
+
+DRIPS_PER_SECOND = 10
+"""Pieces in which a body is sent that comes slowly."""
+
+
+class Line(Protocol):
+    """A connection that an answer is played on.
+
+    `fail` makes the client's call raise an exception; None where the client is out of reach.
+    """
+
+    transport: asyncio.Transport
+    loop: asyncio.AbstractEventLoop
+    fail: Callable[[BaseException], None] | None
+    redial: Redial | None
+    """Connects once more, and fails as a fault does; None where no route has such faults."""
+
+    async def drained(self) -> None:
+        """Return when the client can take more.
+
+        Raises:
+            ClientGone: it never will.
+        """
+        ...
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection has ended."""
+        ...
+
+
+class ScriptStreams(asyncio.StreamReaderProtocol):
+    """The connection of a script; who had it before still hears of its end."""
+
+    def __init__(self, line: Line, reader: asyncio.StreamReader) -> None:
+        super().__init__(reader, loop=line.loop)
+        self._line = line
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell both."""
+        super().connection_lost(exc)
+        self._line.connection_lost(exc)
+
+
+class ScriptWriter(asyncio.StreamWriter):
+    """The writer of a script, which notices whether the head of a reply was sent."""
+
+    _tail = b""
+    head_sent = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Write, as `StreamWriter` does."""
+        if not self.head_sent:
+            self._tail = self._tail[-3:] + bytes(data)
+            self.head_sent = b"\r\n\r\n" in self._tail
+        super().write(data)
+
+
+def open_streams(line: Line, seen: Iterable[bytes]) -> tuple[asyncio.StreamReader, ScriptWriter]:
+    """Hand a connection over to streams, which first read what was seen of the request."""
+    reader = asyncio.StreamReader(loop=line.loop)
+    protocol = ScriptStreams(line, reader)
+    line.transport.set_protocol(protocol)
+    protocol.connection_made(line.transport)
+    for data in seen:
+        reader.feed_data(data)
+    return reader, ScriptWriter(line.transport, protocol, reader, line.loop)
+
+
+OF_THE_APP = "a stub of an app's route cannot hand its connection to another server; mount() is for a Router"
+
+
+class PlayedExchange:
+    """The exchange that an answer is played on; see `_answers.Exchange`."""
+
+    def __init__(self, line: Line, call: Call[Route], route: Route) -> None:
+        self.request = call.request
+        self.pace: float | None = None
+        self.streams: tuple[asyncio.StreamReader, ScriptWriter] | None = None
+        self.call = call
+        self._line = line
+        self._route = route
+        self._head: Reply | None = None
+        self._framing = Framing.NONE
+        self._body: list[bytes] = []
+
+    async def play(self, step: Step, route: Route) -> None:
+        """Wait as the route says, then give the answer."""
+        await step.wait(route.gate)
+        if isinstance(step.answer, Reply):
+            await self.send(step.answer)
+        else:
+            await step.answer.play(self)
+
+    async def send(self, reply: Reply) -> None:
+        """Send a whole reply."""
+        if reply.delay:
+            await asyncio.sleep(reply.delay)
+        line = self._line
+        self._head = reply
+        data = memoryview(render(reply, self.request))
+        for position in range(0, len(data), PIECE):
+            await line.drained()
+            line.transport.write(data[position : position + PIECE])
+        self._done(reply, closes(reply, self.request))
+
+    async def respond(self, response: web.StreamResponse) -> None:
+        """Send what an aiohttp response stands for."""
+        await self.send(await reply_of(response))
+
+    def start(self, reply: Reply, length: int | None = None) -> None:
+        """Send the head of a reply."""
+        self._head = reply
+        self._framing, fields = framing_of(reply, self.request, length)
+        self._line.transport.write(head(reply, self.request, fields))
+
+    def head(self, reply: Reply, length: int | None = None) -> bytes:
+        """The bytes of the head of a reply."""
+        _, fields = framing_of(reply, self.request, length)
+        return head(reply, self.request, fields)
+
+    async def write(self, data: bytes) -> None:
+        """Send a piece of the body."""
+        if not data or self._framing is Framing.NONE:
+            return
+        pace = self.pace
+        size = PIECE if pace is None else max(1, int(pace / DRIPS_PER_SECOND))
+        for position in range(0, len(data), size):
+            piece = data[position : position + size]
+            if pace is not None:
+                await asyncio.sleep(len(piece) / pace)
+            self._body.append(piece)
+            self._line.transport.write(chunk(piece) if self._framing is Framing.CHUNKED else piece)
+            await self._line.drained()
+
+    def finish(self) -> None:
+        """Send what ends the body."""
+        reply = self._sent()
+        assert reply is not None
+        if self._framing is Framing.CHUNKED:
+            self._line.transport.write(last_chunk(reply.trailers))
+        self._done(reply, self._framing is Framing.CLOSE or closes(reply, self.request))
+
+    async def fail_to_connect(self, fault: ConnectFault) -> None:
+        """Make the client's call end as if it had not connected; send a 200 if it would not notice."""
+        redial = self._line.redial
+        if redial is None:
+            raise UsageError(
+                f"{fault!r} happens before a connection: it is for a route, and for the memory door"
+            )
+        try:
+            await redial(fault)
+        except Exception as exc:
+            self.fail(exc)
+        else:
+            await self.send(Reply(200))
+
+    def fail(self, exc: BaseException) -> None:
+        """Make the client's call raise `exc`."""
+        if self._line.fail is None:
+            raise UsageError(
+                f"{type(exc).__name__} cannot be raised in a client that is out of reach; reply with a fault"
+            )
+        self.call.exception = exc
+        self._line.fail(exc)
+
+    def take_over(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """The connection as streams."""
+        assert self.streams is not None
+        return self.streams
+
+    def send_bytes(self, data: bytes) -> None:
+        """Send bytes as they are."""
+        self._line.transport.write(data)
+
+    async def stall(self) -> NoReturn:
+        """Wait for the end of the connection, or of the mock."""
+        while True:
+            await self._line.loop.create_future()
+
+    def close(self) -> NoReturn:
+        """End the connection."""
+        self._line.transport.close()
+        raise ClientGone
+
+    def reset(self) -> NoReturn:
+        """End the connection with RST."""
+        reset(self._line.transport)
+        raise ClientGone
+
+    @property
+    def incoming(self) -> Incoming:
+        """Refuse: the app reads it."""
+        raise UsageError(OF_THE_APP)
+
+    async def hand_over(self, server: Callable[[], asyncio.Protocol], target: str | None = None) -> None:
+        """Refuse: the connection is the app's."""
+        raise UsageError(OF_THE_APP)
+
+    def get_extra_info(self, name: str) -> Any:
+        """What the transport tells."""
+        return self._line.transport.get_extra_info(name)
+
+    def note_failure(self, exc: BaseException) -> None:
+        """Keep an error of the user's code for the test."""
+        self._route.failed(HandlerError(exc, self.request, self._route))
+
+    def handler_failed(self, exc: BaseException, route: Route) -> None:
+        """Keep an error of the user's code for the test, and tell the client as a server would."""
+        line = self._line
+        if (
+            self.streams is not None
+            and line.transport.is_closing()
+            and isinstance(exc, (ConnectionError, EOFError))
+        ):
+            # The client closed the connection that the script was reading or writing.
+            return
+        route.failed(HandlerError(exc, self.request, route))
+        if self._head is None and self.streams is None:
+            reply = Reply(500, text=f"{type(exc).__name__} in the answer of route {route.pattern.describe()}")
+            line.transport.write(render(reply, self.request))
+            self._done(reply, last=closes(reply, self.request))
+        else:
+            line.transport.abort()
+
+    def ended(self, attempts: Attempts | None, token: object, step: Step) -> None:
+        """Complete the record; a call whose client got no reply may be tried again."""
+        call = self.call
+        call.elapsed = self._line.loop.time() - call.started
+        if call.reply is None:
+            call.reply = self._sent()
+        replied = self.streams[1].head_sent if self.streams is not None else self._head is not None
+        if attempts is not None and not replied:
+            attempts.dropped(token, Attempt(call, self._route, step))
+
+    def _sent(self) -> Reply | None:
+        """The reply as far as it was sent."""
+        reply = self._head
+        return reply and with_body(reply, b"".join(self._body)) if self._body else reply
+
+    def _done(self, reply: Reply, last: bool) -> None:
+        self.call.reply = reply
+        if last:
+            self._line.transport.close()

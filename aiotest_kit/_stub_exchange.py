@@ -1,0 +1,85 @@
+"""`StubExchange`: what the answer of a stub is played on, so that the app sends it.
+
+Knows exchanges and aiohttp's responses. Knows nothing of how a stub was found, or of what the app did.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from aiohttp import hdrs, web
+
+from ._answers import reply_of
+from ._exchange import PlayedExchange
+from ._replies import Reply
+from ._routes import HandlerError
+
+if TYPE_CHECKING:
+    from ._routes import Route
+
+__all__ = ["StubExchange"]
+
+
+class StubExchange(PlayedExchange):
+    """An exchange of a stub: what an app can send, the app does, so that its middlewares see it."""
+
+    response: web.StreamResponse | None = None
+
+    async def send(self, reply: Reply) -> None:
+        """Leave a whole reply to the app, unless it is none that aiohttp would send."""
+        if reply.trailers or hdrs.CONTENT_LENGTH in reply.headers or hdrs.TRANSFER_ENCODING in reply.headers:
+            await super().send(reply)
+            return
+        if reply.delay:
+            await asyncio.sleep(reply.delay)
+        self.call.reply = reply
+        self.response = web.Response(
+            status=reply.status, reason=reply.reason, headers=reply.headers, body=reply.body
+        )
+
+    async def respond(self, response: web.StreamResponse) -> None:
+        """Leave a response to the app as it is."""
+        self.response = response
+        if isinstance(response, web.Response) and isinstance(response.body, (bytes, bytearray, type(None))):
+            self.call.reply = await reply_of(response)
+
+    def handler_failed(self, exc: BaseException, route: Route) -> None:
+        """Keep an error of the user's code for the test, and tell the client as a server would."""
+        if self._head is not None or self.streams is not None:
+            super().handler_failed(exc, route)
+            return
+        route.failed(HandlerError(exc, self.request, route))
+        text = f"{type(exc).__name__} in the answer of route {route.pattern.describe()}"
+        self.call.reply = Reply(500, text=text)
+        self.response = web.Response(status=500, text=text)
+
+    def outcome(self) -> web.StreamResponse:
+        """What the app goes on with.
+
+        Raises:
+            web.HTTPException: what a handler replied with, which aiohttp would have raised.
+        """
+        response = self.response
+        if isinstance(response, web.HTTPException):
+            raise response
+        return AlreadySent(not self._line.transport.is_closing()) if response is None else response
+
+
+class AlreadySent(web.StreamResponse):
+    """The response that stands for what a stub has sent by itself."""
+
+    def __init__(self, keep_alive: bool) -> None:
+        super().__init__()
+        self._is_kept = keep_alive
+
+    @property
+    def keep_alive(self) -> bool | None:
+        """Whether the connection goes on."""
+        return self._is_kept
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """It is sent."""
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """It is sent."""
