@@ -1,6 +1,6 @@
-"""Whole apps as answers: aiohttp's `web.Application`, and ASGI apps.
+"""What answers as a server does: aiohttp's `web.Application`, ASGI apps, a handler of aiohttp's server.
 
-The app is started when its first request comes. Knows exchanges and aiohttp's public server. Knows nothing of
+An app is started when its first request comes. Knows exchanges and aiohttp's public server. Knows nothing of
 routes, and of ASGI only that there is a module for it.
 """
 
@@ -11,7 +11,7 @@ import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aiohttp import web
 
@@ -24,12 +24,14 @@ from ._lifespan import Lifespan
 if TYPE_CHECKING:
     from ._answers import Answer, Exchange
 
-__all__ = ["mounted"]
+__all__ = ["Served", "ServerHandler", "checked_handler", "mounted"]
 
 GRACE = 1.0
 """Seconds in which aiohttp's server has to end, after its handlers were cancelled."""
 
 Handle = Callable[[Any], Awaitable[web.StreamResponse]]
+ServerHandler: TypeAlias = "Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]"
+"""What aiohttp's low-level server answers with."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ async def served(app: web.Application) -> AsyncIterator[web.Server]:
         await runner.setup()
         server = runner.server
         assert server is not None
-        watch_handlers(server, lambda handle: watched(handle, running))
+        watch_handlers(server, lambda handle: counted(noted(handle), running))
         yield server
     finally:
         for task in running:
@@ -73,26 +75,69 @@ def unheard(exc: BaseException) -> None:
     """Keep nothing: the client had gone before the handler began."""
 
 
-def watched(handle: Handle, running: set[asyncio.Task[Any]]) -> Handle:
+def noted(handle: Handle) -> Handle:
     """What answers a request, its errors kept for the test."""
 
-    async def watch(request: Any) -> web.StreamResponse:
-        note = request.get_extra_info(NOTE_FAILURE, unheard)
-        task = asyncio.current_task()
-        assert task is not None
-        running.add(task)
+    async def note(request: Any) -> web.StreamResponse:
+        keep = request.get_extra_info(NOTE_FAILURE, unheard)
         try:
             return await handle(request)
         except (web.HTTPException, asyncio.TimeoutError):
             # aiohttp makes a response of them.
             raise
         except Exception as exc:
-            note(exc)
+            keep(exc)
             raise
+
+    return note
+
+
+def counted(handle: Handle, running: set[asyncio.Task[Any]]) -> Handle:
+    """What answers a request, its task among those that run while it does."""
+
+    async def count(request: Any) -> web.StreamResponse:
+        task = asyncio.current_task()
+        assert task is not None
+        running.add(task)
+        try:
+            return await handle(request)
         finally:
             running.discard(task)
 
-    return watch
+    return count
+
+
+def checked_handler(handler: ServerHandler) -> ServerHandler:
+    """The handler, if it is one.
+
+    Raises:
+        UsageError: it cannot be called.
+    """
+    if not callable(handler):
+        raise UsageError(
+            "serve() takes a handler, async def handler(request) -> web.StreamResponse; "
+            f"got {one_line(handler)}"
+        )
+    return handler
+
+
+class Served(Early):
+    """A handler of aiohttp's own server; there is no app, and nothing to start.
+
+    Each loop has a server, which all of its requests find.
+    """
+
+    def __init__(self, handler: ServerHandler) -> None:
+        self._handler = checked_handler(handler)
+        self._servers: dict[asyncio.AbstractEventLoop, web.Server] = {}
+
+    async def play(self, exchange: Exchange) -> None:
+        """Have the request answered by the handler, which ends with the connection."""
+        loop = asyncio.get_running_loop()
+        server = self._servers.get(loop)
+        if server is None:
+            server = self._servers[loop] = web.Server(noted(self._handler), handler_cancellation=True)
+        await exchange.hand_over(server)
 
 
 def mounted(target: object, depth: int) -> tuple[Answer, Lifespan[Any]]:

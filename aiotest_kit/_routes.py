@@ -20,6 +20,7 @@ from ._forward import Forward
 from ._gate import Gate
 from ._index import Index
 from ._location import Place, caller_place
+from ._mounts import Served
 from ._replies import Reply, checked_delay
 from ._steps import NOT_SAID, Step
 from ._urls import UrlRegex
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from ._answers import Answer
     from ._lifespan import Lifespan
     from ._messages import Call, Origin, Request
+    from ._mounts import ServerHandler
     from ._patterns import RequestPattern
     from ._replies import ReplyOptions
 
@@ -158,6 +160,15 @@ class Route(Asserted["Route"]):
     def forward(self, origin: str | URL) -> Self:
         """Relay to a real server, and its answer back: redirects, encodings and cookies untouched."""
         return self._add(Forward.to(origin))
+
+    def serve(self, handler: ServerHandler, *, times: int | None = None) -> Self:
+        """Have aiohttp's own server answer, with a handler: `async def handler(request)`.
+
+        `request` is an `aiohttp.web.BaseRequest` whose body comes as the client sends it. What is returned
+        is any `web.StreamResponse`: files, streams, and a `web.WebSocketResponse`, too. It is called as soon
+        as the head of the request has matched, and ends when the client goes.
+        """
+        return self._add(Served(handler), times)
 
     def hold(self) -> Gate:
         """Make answers wait until they are released.

@@ -17,6 +17,7 @@ from ._errors import UsageError, one_line
 from ._expected import Mismatch
 from ._faults import acts_at_connect, happens_in_client
 from ._messages import Request
+from ._mounts import checked_handler
 from ._patterns import MatchOptions, RequestPattern
 from ._router import Router
 from ._routes import Route
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 
     from aiohttp import web
-    from typing_extensions import Unpack
+    from typing_extensions import Self, Unpack
 
     from ._answers import Answer
     from ._messages import Origin
+    from ._mounts import ServerHandler
     from ._replies import Reply, ReplyOptions
     from ._urls import UrlLike
 
@@ -124,6 +126,15 @@ class Stub(Route):
                 "reply with a fault on the wire such as Reset()"
             )
         return made
+
+    def serve(self, handler: ServerHandler, *, times: int | None = None) -> Self:
+        """Have a handler as those of the app answer: it is given the `web.Request` that they are given."""
+        checked_handler(handler)
+
+        def answer(request: AppRequest) -> Awaitable[web.StreamResponse]:
+            return handler(request.web_request)
+
+        return self.reply(answer, times=times)
 
     async def original(self, request: AppRequest | web.Request) -> web.StreamResponse:
         """What the app itself answers; for a handler of this stub, which may change it, or only look at it.

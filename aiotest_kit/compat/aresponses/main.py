@@ -7,7 +7,6 @@ here.
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import math
 import re
@@ -25,7 +24,7 @@ from .errors import NoRouteFoundError, UnorderedRouteCallError, UnusedRouteError
 from .utils import ANY
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Iterator
     from types import TracebackType
 
     from typing_extensions import Self
@@ -47,7 +46,7 @@ class ResponsesMockServer:
     def __init__(self, **settings: Any) -> None:
         """Nothing happens yet; `settings` are those of `BaseTestServer`, and none is needed."""
         router = Router()
-        router.any("*://*:*/{_:.*}").optional().reply(Served(self._answer))
+        router.any("*://*:*/{_:.*}").optional().serve(self._answer)
         self._mock = mock(router, loopback=False)
         self._routes: list[tuple[Route, Any]] = []
         self._history: list[RoutingLog] = []
@@ -187,25 +186,6 @@ class ResponsesMockServer:
                 return route, await response_of(response, request)
         self._unmatched.append(request)
         return None, None
-
-
-class Served:
-    """The answer of aiohttp's own server, of which each loop has one, with a handler of ours in it.
-
-    A mounted application would answer the same, on one loop, and at twice the price: it is started and
-    cleaned up for each test, and has a router of its own to ask.
-    """
-
-    def __init__(self, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
-        self._handler = handler
-        self._servers: dict[asyncio.AbstractEventLoop, web.Server] = {}
-
-    async def play(self, exchange: Any) -> None:
-        """Have the request answered."""
-        loop = asyncio.get_running_loop()
-        if loop not in self._servers:
-            self._servers[loop] = web.Server(self._handler)
-        await exchange.hand_over(self._servers[loop])
 
 
 async def response_of(given: Any, request: web.BaseRequest) -> Any:
