@@ -16,6 +16,7 @@ in `.venvs/`.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / ".venvs"
+REDIRECT = ROOT / "scripts" / "redirect"
 AIOHTTPS = ("3.13.5", "newest")
 
 SETTINGS = ("pyproject.toml", "pytest.ini", "setup.cfg", "tox.ini")
@@ -105,20 +107,11 @@ SUITES = {
     ),
 }
 
-REDIRECT = '''"""Makes the name of a library mean its stand-in; a pytest plugin."""
-import importlib, pkgutil, sys
 
-sys.modules["{name}"] = package = importlib.import_module("aiotest_kit.compat.{name}")
-for info in pkgutil.iter_modules(package.__path__):
-    sys.modules["{name}." + info.name] = importlib.import_module(f"{{package.__name__}}.{{info.name}}")
-
-pytest_plugins = {plugins!r}
-'''
-
-
-def run(*command: str | Path, cwd: Path = ROOT) -> int:
-    """The exit status of a command, whose output is shown."""
-    return subprocess.run([str(part) for part in command], cwd=cwd).returncode
+def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> int:
+    """The exit status of a command, whose output is shown; `environment` is beside that of this process."""
+    words = [str(part) for part in command]
+    return subprocess.run(words, cwd=cwd, env={**os.environ, **environment}).returncode
 
 
 def check(*command: str | Path) -> None:
@@ -163,8 +156,6 @@ def prepared(name: str, suite: Suite) -> Path:
             shutil.copy(given / settings, folder)
     if not any("pytest" in (folder / name).read_text() for name in SETTINGS if (folder / name).exists()):
         (folder / "pytest.ini").write_text("[pytest]\n")  # or pytest looks for settings further up
-    plugins = [f"aiotest_kit.compat.{name}"] if name != "aioresponses" else []
-    (folder / "compat_redirect.py").write_text(REDIRECT.format(name=name, plugins=plugins))
     return folder
 
 
@@ -182,7 +173,7 @@ def attempt(name: str, aiohttp: str, words: Sequence[str]) -> bool:
         print(f"  left out: {test}  {reason}", flush=True)
     plain = ("-q", "-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function")
     command = ("-m", "pytest", "tests", "-p", "compat_redirect", *plain, *left_out, *words)
-    return run(python, *command, cwd=folder) == 0
+    return run(python, *command, cwd=folder, PYTHONPATH=str(REDIRECT), COMPAT_LIBRARY=name) == 0
 
 
 def main() -> int:
