@@ -14,6 +14,7 @@ import weakref
 from collections import defaultdict, deque
 from contextvars import ContextVar
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, cast
 
 import aiohttp
@@ -42,6 +43,7 @@ __all__ = [
     "MemoryTCPConnector",
     "RequestFunction",
     "View",
+    "before_connect",
     "close_view",
     "connect_through",
     "follow_loop",
@@ -55,7 +57,6 @@ __all__ = [
     "request_through",
     "show_headers",
     "stream_reader",
-    "take_maker",
     "view_of",
     "watch_handlers",
 ]
@@ -227,12 +228,14 @@ class MemoryConnector(aiohttp.BaseConnector):
     """
 
     _door: Door
+    _ahead = 0.0
+    """What the loop's clock was ahead of the real one, in seconds, when the pool was last looked at."""
 
     async def connect(
         self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
     ) -> Connection:
         """A connection for `req`, as `BaseConnector.connect` gives it."""
-        take_maker(req)
+        before_connect(self, req)
         door = self._door
         fails_some = door.fails_connections
         if fails_some:
@@ -252,6 +255,14 @@ class MemoryConnector(aiohttp.BaseConnector):
         await super().close(*args, **options)
         await self._door.left()
 
+    def _release(self, key: Any, protocol: ResponseHandler, *, should_close: bool = False) -> None:
+        age_pool(self)
+        super()._release(key, protocol, should_close=should_close)
+
+    def _cleanup(self) -> None:
+        age_pool(self)
+        super()._cleanup()
+
     async def _dial(
         self,
         req: ClientRequest,
@@ -263,6 +274,30 @@ class MemoryConnector(aiohttp.BaseConnector):
         with wrapping(req, client_error):
             async with helpers.ceil_timeout(timeout.sock_connect, ceil_threshold=timeout.ceil_threshold):
                 return await self._door.open(dial, cast("Any", self._factory))
+
+
+def before_connect(connector: MemoryConnector, req: ClientRequest) -> None:
+    """What comes before aiohttp's own `connect`: the response's maker, and connections that have aged."""
+    make = maker.get()
+    if make is not None:
+        # A request makes its response by calling what it has as its class.
+        req.response_class = cast("Any", partial(make, req.response_class))
+    age_pool(connector)
+
+
+def age_pool(connector: MemoryConnector) -> None:
+    """Have pooled connections be as old as the loop's clock says: aiohttp goes by the real one.
+
+    They differ where a loop has a clock of its own, as in virtual time.
+    """
+    if "time" not in getattr(connector._loop, "__dict__", ()):
+        return
+    ahead = connector._loop.time() - monotonic()
+    jumped = ahead - connector._ahead
+    connector._ahead = ahead
+    for pooled in connector._conns.values():
+        for index, (protocol, since) in enumerate(pooled):
+            pooled[index] = protocol, since - jumped
 
 
 @contextlib.contextmanager
@@ -544,14 +579,6 @@ def made_by(make: MakeResponse | None) -> Iterator[None]:
         yield
     finally:
         maker.reset(token)
-
-
-def take_maker(req: ClientRequest) -> None:
-    """Have the response to `req` made as `made_by` says, if it does."""
-    make = maker.get()
-    if make is not None:
-        # A request makes its response by calling what it has as its class.
-        req.response_class = cast("Any", partial(make, req.response_class))
 
 
 def show_headers(response: aiohttp.ClientResponse, headers: CIMultiDict[str]) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import aiohttp
 
-from ._aiohttp import close_view, connect_through, loop_of, replace_connect, take_maker, view_of
+from ._aiohttp import before_connect, close_view, connect_through, loop_of, replace_connect, view_of
 from ._errors import UsageError
 from ._forward import RealConnector
 from ._lifespan import end_lives, end_lives_soon
@@ -239,7 +239,7 @@ async def connect(
     if through.fails_connections:
         return await view.connect(req, traces, timeout)
     # What `view.connect` comes to here, without another coroutine for every call.
-    take_maker(req)
+    before_connect(view, req)
     connection = await connect_through(view, req, traces, timeout)
     through.acquired(connection.transport, req, timeout, traces)
     return connection

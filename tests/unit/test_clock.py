@@ -14,10 +14,10 @@ from typing import Any, TypeAlias
 
 import aiohttp
 import pytest
-from aiohttp import web
+from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
-from aiotest_kit import Router, UsageError, VirtualTimeError, mock_session, virtual_time
+from aiotest_kit import Router, UsageError, VirtualTimeError, mock, mock_session, virtual_time
 from aiotest_kit._clock import check_loop
 
 HOUR = 3600
@@ -190,6 +190,15 @@ class TestTimeouts:
             assert 30 == pytest.approx(clock.now, abs=0.01)
 
 
+@asynccontextmanager
+async def mocked_session(
+    router: Router, trace_configs: list[aiohttp.TraceConfig]
+) -> AsyncIterator[ClientSession]:
+    """A session of somebody else's, whose calls a mock answers."""
+    async with mock(router), ClientSession(trace_configs=trace_configs) as session:
+        yield session
+
+
 class TestLongWaits:
     async def test_back_off(self) -> None:
         """Ten tries with an hour between them take nine hours."""
@@ -218,6 +227,28 @@ class TestLongWaits:
                     assert "ok" == await response.text()
                 await asyncio.sleep(4000)
             assert 8000 == pytest.approx(clock.now, abs=0.01)
+
+    @pytest.mark.parametrize("opened_by", [mock_session, mocked_session])
+    async def test_pool(self, opened_by: Callable[..., AbstractAsyncContextManager[ClientSession]]) -> None:
+        """A pooled connection is as old as the clock says: 15 s after its last call, it is not used again."""
+        connections = []
+        traces = aiohttp.TraceConfig()
+
+        async def note(session: ClientSession, context: object, details: object) -> None:
+            connections.append(type(details).__name__)
+
+        traces.on_connection_create_start.append(note)
+        traces.on_connection_reuseconn.append(note)
+        new, reused = "TraceConnectionCreateStartParams", "TraceConnectionReuseconnParams"
+        router = Router()
+        router.get("/").reply(body=bytes(1_000_000))
+        async with opened_by(router, trace_configs=[traces]) as session, virtual_time():
+            for idle in (10, 14, 16, 1, 4000, 0):
+                async with session.get("http://api.test/") as response:
+                    await asyncio.sleep(20)
+                    await response.read()
+                await asyncio.sleep(idle)
+        assert [new, reused, reused, new, reused, new] == connections
 
     async def test_heartbeat(self) -> None:
         """A websocket whose server answers no ping is given up after half a heartbeat more."""
