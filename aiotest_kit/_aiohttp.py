@@ -15,6 +15,7 @@ from collections import defaultdict, deque
 from contextvars import ContextVar
 from functools import partial
 from time import monotonic
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, cast
 
 import aiohttp
@@ -46,15 +47,17 @@ __all__ = [
     "before_connect",
     "close_view",
     "connect_through",
+    "expect_jumps",
     "follow_loop",
     "full_url",
+    "install_connect",
     "is_idle",
     "loop_of",
     "made_by",
     "raise_in_client",
-    "replace_connect",
     "replace_request",
     "request_through",
+    "restore_connect",
     "show_headers",
     "stream_reader",
     "view_of",
@@ -64,15 +67,40 @@ __all__ = [
 Connect: TypeAlias = "Callable[..., Coroutine[Any, Any, Connection]]"
 """What `BaseConnector.connect` is: a coroutine function of connector, request, traces and timeout."""
 
-connect_through: Connect = aiohttp.BaseConnector.connect
+
+def call_through(
+    self: aiohttp.BaseConnector,
+    req: ClientRequest,
+    traces: list[Trace],
+    timeout: aiohttp.ClientTimeout,
+    through: Connect,
+) -> Coroutine[Any, Any, Connection]:
+    """`BaseConnector.connect` while something is installed: its code, with `through` as its last default."""
+    return through(self, req, traces, timeout)
+
+
+CONNECT = cast("FunctionType", aiohttp.BaseConnector.connect)
+AS_WRITTEN = CONNECT.__code__
+
+connect_through: Connect = FunctionType(AS_WRITTEN, CONNECT.__globals__)
 """`BaseConnector.connect` as aiohttp wrote it, whatever is installed in its place now."""
 
 
-def replace_connect(function: Connect) -> Connect:
-    """Install `function` as `BaseConnector.connect`; returns what it was before."""
-    before: Connect = aiohttp.BaseConnector.connect
-    aiohttp.BaseConnector.connect = function  # type: ignore[method-assign]
-    return before
+def install_connect(function: Connect) -> None:
+    """Have `BaseConnector.connect` call `function`.
+
+    What changes is the code of the function, not the class: so it works for those too who keep the function,
+    as tools that trace calls do. And setting an attribute of a class empties Python's caches of the class and
+    of all its subclasses, which twice in a test costs a tenth of what one call does.
+    """
+    CONNECT.__defaults__ = (function,)
+    CONNECT.__code__ = call_through.__code__
+
+
+def restore_connect() -> None:
+    """Have `BaseConnector.connect` do as aiohttp wrote it."""
+    CONNECT.__code__ = AS_WRITTEN
+    CONNECT.__defaults__ = None
 
 
 RequestFunction: TypeAlias = "Callable[..., Coroutine[Any, Any, aiohttp.ClientResponse]]"
@@ -256,7 +284,8 @@ class MemoryConnector(aiohttp.BaseConnector):
         await self._door.left()
 
     def _release(self, key: Any, protocol: ResponseHandler, *, should_close: bool = False) -> None:
-        age_pool(self)
+        if clocks_jump:
+            age_pool(self)
         super()._release(key, protocol, should_close=should_close)
 
     def _cleanup(self) -> None:
@@ -282,16 +311,22 @@ def before_connect(connector: MemoryConnector, req: ClientRequest) -> None:
     if make is not None:
         # A request makes its response by calling what it has as its class.
         req.response_class = cast("Any", partial(make, req.response_class))
-    age_pool(connector)
+    if clocks_jump:
+        age_pool(connector)
+
+
+clocks_jump = False
+"""Whether the clock of some loop is, or was, not the real one."""
+
+
+def expect_jumps() -> None:
+    """Say that the clock of a loop is going to jump, as in virtual time."""
+    global clocks_jump
+    clocks_jump = True
 
 
 def age_pool(connector: MemoryConnector) -> None:
-    """Have pooled connections be as old as the loop's clock says: aiohttp goes by the real one.
-
-    They differ where a loop has a clock of its own, as in virtual time.
-    """
-    if "time" not in getattr(connector._loop, "__dict__", ()):
-        return
+    """Have pooled connections be as old as the loop's clock says: aiohttp goes by the real one."""
     ahead = connector._loop.time() - monotonic()
     jumped = ahead - connector._ahead
     connector._ahead = ahead
@@ -420,7 +455,7 @@ class View(MemoryConnector):
         super()._release(key, protocol, should_close=should_close or self._over)
         if not self._told and self._conns:
             self._told = True
-            self._stood_for()._conns[VIEW] = deque([(PooledInView(self), math.inf)])
+            self._stood_for()._conns[VIEW] = ((PooledInView(self), math.inf),)
 
 
 class TCPView(View, MemoryTCPConnector):
@@ -465,24 +500,25 @@ def view_of(connector: aiohttp.BaseConnector, door: Door) -> View:
         return cast("View", view)
     kind = UnixView if isinstance(connector, aiohttp.UnixConnector) else TCPView
     view = kind.__new__(kind)
-    vars(view)["_stood_for"] = weakref.ref(connector)
+    state = vars(view)
     if not isinstance(connector, (aiohttp.TCPConnector, aiohttp.UnixConnector)):
         # A connector of somebody's own: what it shares with TCPConnector is taken from it below.
+        state["_stood_for"] = weakref.ref(connector)
         MemoryTCPConnector.__init__(view, door)
-    vars(view).update(vars(connector))
-    # Not one by one: while a mock is open, Python looks each name up in all the classes of a connector.
-    vars(view).update(
+    state.update(vars(connector))
+    state.update(
+        _stood_for=weakref.ref(connector),
         _door=door,
         _conns=empty_pool(connector),
         _cleanup_handle=None,
         _cleanup_closed_handle=None,
         _cleanup_closed_transports=[],
     )
-    if isinstance(view, TCPView):
-        vars(view).update(
+    if kind is TCPView:
+        state.update(
             _resolver=NO_RESOLVER,
             _resolver_owner=False,
-            _cached_hosts=type(view._cached_hosts)(ttl=view._cached_hosts._ttl),
+            _cached_hosts=type(state["_cached_hosts"])(ttl=state["_cached_hosts"]._ttl),
             _throttle_dns_futures={},
             _resolve_host_tasks=set(),
         )
@@ -540,10 +576,11 @@ def close_pool(view: View) -> None:
         if handle is not None:
             handle.cancel()
             vars(view)[name] = None
-    # With their loop, connections have ended too.
-    for pooled in () if view._loop.is_closed() else view._conns.values():
-        for protocol, _ in pooled:
-            protocol.close()
+    if view._conns and not view._loop.is_closed():
+        # With their loop, connections have ended too.
+        for pooled in view._conns.values():
+            for protocol, _ in pooled:
+                protocol.close()
     view._conns.clear()
 
 

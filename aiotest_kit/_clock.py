@@ -17,6 +17,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ._aiohttp import expect_jumps
 from ._errors import UsageError, VirtualTimeError, join_names
 from ._outside import Outside
 from ._replaced import replace_own
@@ -140,6 +141,7 @@ class Driver:
 
     def _install(self) -> None:
         loop = self._loop
+        expect_jumps()
         # aiohttp rounds timeouts up to whole seconds of the loop's clock: from one on they are exact.
         self.now = float(math.ceil(loop.time()))
         self._undo.callback(self._run_on, loop.time, loop._clock_resolution)

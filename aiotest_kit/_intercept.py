@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import aiohttp
 
-from ._aiohttp import before_connect, close_view, connect_through, loop_of, replace_connect, view_of
+from ._aiohttp import (
+    before_connect,
+    close_view,
+    connect_through,
+    install_connect,
+    loop_of,
+    restore_connect,
+    view_of,
+)
 from ._errors import UsageError
 from ._forward import RealConnector
 from ._lifespan import end_lives, end_lives_soon
@@ -30,7 +38,6 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
 
-    from ._aiohttp import Connect
     from ._finder import Finder
     from ._lifespan import Lifespan
     from ._messages import Request
@@ -185,19 +192,18 @@ class InterceptionDoor(MemoryDoor):
 lock = threading.Lock()
 opened: tuple[Mock, ...] = ()
 door: InterceptionDoor | None = None
-replaced: Connect | None = None
 here: ContextVar[tuple[Mock, ...]] = ContextVar("aiotest_kit_mocks", default=())
 
 
 def open_mock(mock: Mock) -> None:
     """Put a mock on top; with the first, sessions are intercepted."""
-    global opened, door, replaced
+    global opened, door
     with lock:
         if mock.is_open:
             raise UsageError("this mock is open already; mock() makes another one")
         if not opened:
             door = InterceptionDoor()
-            replaced = replace_connect(connect)
+            install_connect(connect)
         mock.is_open = True
         opened = (mock, *opened)
     here.set((mock, *still_open(here.get())))
@@ -205,21 +211,21 @@ def open_mock(mock: Mock) -> None:
 
 def close_mock(mock: Mock) -> None:
     """Take a mock away; with the last, nothing is patched and no connection left."""
-    global opened, door, replaced
+    global opened, door
     with lock:
         mock.is_open = False
         opened = still_open(opened)
-        if not opened and door is not None and replaced is not None:
-            replace_connect(replaced)
+        if not opened and door is not None:
+            restore_connect()
             door.close()
-            door = replaced = None
+            door = None
     here.set(still_open(here.get()))
     cancel_tasks(mock.router.tasks)
 
 
 def still_open(mocks: tuple[Mock, ...]) -> tuple[Mock, ...]:
     """Those of some mocks that are open."""
-    return tuple([mock for mock in mocks if mock.is_open])
+    return tuple([mock for mock in mocks if mock.is_open]) if mocks else mocks
 
 
 def open_mocks() -> tuple[Mock, ...]:
@@ -234,7 +240,7 @@ async def connect(
     """`BaseConnector.connect` while a mock is open."""
     through = door
     if through is None or isinstance(self, RealConnector) or goes_out(self, req):
-        return await (replaced or connect_through)(self, req, traces, timeout)
+        return await connect_through(self, req, traces, timeout)
     view = view_of(self, through)
     if through.fails_connections:
         return await view.connect(req, traces, timeout)

@@ -11,7 +11,6 @@ import asyncio
 import socket
 import struct
 from asyncio import constants, transports
-from collections import deque
 from itertools import cycle
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any
@@ -172,7 +171,7 @@ class MemoryTransport(transports._FlowControlMixin, asyncio.Transport):
         self._loop = loop
         self._extra = extra
         self._protocol: Any = protocol
-        self._inbox: deque[bytes] = deque()
+        self._inbox: list[bytes] = []
 
     def __repr__(self) -> str:
         state = "closed" if self._lost else "closing" if self._closing else "open"
@@ -357,7 +356,8 @@ class MemoryTransport(transports._FlowControlMixin, asyncio.Transport):
                 self._fatal_error(exc, "Fatal error: protocol.data_received() call failed.")
             finally:
                 self._receiving = False
-            other._taken_from()
+            if other._protocol_paused or other._closing:
+                other._taken_from()
             if self._inbox or self._fin or self._reset:
                 self._schedule()
             if self.is_prompt and other._scheduled and not is_under_way:
@@ -374,20 +374,22 @@ class MemoryTransport(transports._FlowControlMixin, asyncio.Transport):
         if self._inbox_size <= PIECE and not self._taken:
             piece = inbox[0] if len(inbox) == 1 else b"".join(inbox)
             inbox.clear()
-        else:
-            parts: list[bytes] = []
-            room = PIECE
-            while inbox and room:
-                part = inbox[0][self._taken : self._taken + room]
-                parts.append(part)
-                room -= len(part)
-                self._taken += len(part)
-                if self._taken == len(inbox[0]):
-                    inbox.popleft()
-                    self._taken = 0
-            piece = b"".join(parts)
-        self._inbox_size -= len(piece)
-        return piece
+            self._inbox_size = 0
+            return piece
+        parts: list[bytes] = []
+        room = PIECE
+        used_up = 0
+        while used_up < len(inbox) and room:
+            part = inbox[used_up][self._taken : self._taken + room]
+            parts.append(part)
+            room -= len(part)
+            self._taken += len(part)
+            if self._taken == len(inbox[used_up]):
+                used_up += 1
+                self._taken = 0
+        del inbox[:used_up]
+        self._inbox_size -= PIECE - room
+        return b"".join(parts)
 
     def _taken_from(self) -> None:
         """The other end took something: there may be room on the wire again."""
@@ -433,13 +435,15 @@ def connected(
         local: Any = ("::1", next(ports), 0, 0) if len(address) == 4 else ("127.0.0.1", next(ports))
     else:
         local = ""
-    near = MemoryTransport(loop, client, {"peername": address, "sockname": local})
+    near = MemoryTransport(loop, client, {"peername": address, "sockname": local, "socket": None})
     far = MemoryTransport(loop, server, {"peername": local, "sockname": address})
     near.other, far.other = far, near
     near.server = server
     far.is_prompt = is_prompt
     server.connection_made(far)
     client.connection_made(near)
+    # Not before: aiohttp would set an option of it, which has no meaning here, on every connection.
+    del near._extra["socket"]
     return near
 
 

@@ -328,10 +328,11 @@ class Router(Asserted[Route]):
 
     def leave(self) -> tuple[Lifespan[Any], ...]:
         """Note that a door was closed; with the last, the mounted apps are to be ended that this returns."""
-        self._table.doors -= 1
-        if self._table.doors:
+        table = self._table
+        table.doors -= 1
+        if table.doors or not (table.lives or table.mounts):
             return ()
-        return tuple(life for table in self._table.reached() for life in table.lives)
+        return tuple(life for each in table.reached() for life in each.lives)
 
     @property
     def tasks(self) -> set[asyncio.Task[None]]:

@@ -388,26 +388,28 @@ class Table:
     have been called.
     """
 
+    # What every table begins with; nearly every test has one of its own.
+    is_out_of_reach = False
+    """Whether all clients are, as those of an upstream with a table of its own."""
+    fails_connections = False
+    """Whether there is, or was, an answer that may have to be given where the client connects."""
+    doors = 0
+    _added = 0
+    _index: Index[Route] | None = None
+    _named: Named | None = None
+
     def __init__(self) -> None:
         self.lock: threading.RLock = threading.RLock()
         self.calls: Calls[Route] = Calls()
         self.routes: dict[Route, int] = {}
         self.discarded: list[Route] = []
         self.passthrough: list[RequestPattern] = []
-        self.is_out_of_reach = False
-        """Whether all clients are, as those of an upstream with a table of its own."""
         self.mounts: dict[Route, Table] = {}
         self.lives: list[Lifespan[Any]] = []
-        self.doors = 0
         self.misses: list[Miss] = []
         self.handler_errors: list[HandlerError] = []
         self.tasks: set[asyncio.Task[None]] = set()
-        self.fails_connections = False
-        """Whether there is, or was, an answer that may have to be given where the client connects."""
-        self._added = 0
-        self._index: Index[Route] | None = None
         self._known: dict[tuple[str, str, Origin], tuple[Candidate, ...]] = {}
-        self._named: Named | None = None
 
     def find(self, request: Request) -> Hit | Miss:
         """The route that answers `request`, or what is nearest; `request.match_info` has its captures."""

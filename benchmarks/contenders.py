@@ -11,7 +11,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
@@ -20,6 +20,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from .floor import CannedConnector
+
+imported = cache(import_module)
+"""A module, which a test imports once, at its top."""
 
 ORIGIN = "http://api.test"
 BODY = {"id": 7, "name": "Ada", "email": "ada@example.test", "admin": False}
@@ -65,7 +68,7 @@ def add_routes(router: Any, paths: Paths) -> None:
 
 @asynccontextmanager
 async def open_mock(paths: Paths) -> AsyncIterator[Door]:
-    with import_module("aiotest_kit").mock() as router:
+    with imported("aiotest_kit").mock() as router:
         add_routes(router, paths)
         async with aiohttp.ClientSession() as session:
             yield Door(session, ORIGIN, router.calls.clear)
@@ -73,7 +76,7 @@ async def open_mock(paths: Paths) -> AsyncIterator[Door]:
 
 @asynccontextmanager
 async def keep_mock() -> AsyncIterator[Open]:
-    kit = import_module("aiotest_kit")
+    kit = imported("aiotest_kit")
     kept = kit.Router()
 
     @asynccontextmanager
@@ -90,7 +93,7 @@ async def keep_mock() -> AsyncIterator[Open]:
 
 @asynccontextmanager
 async def open_mock_session(paths: Paths) -> AsyncIterator[Door]:
-    kit = import_module("aiotest_kit")
+    kit = imported("aiotest_kit")
     router = kit.Router()
     add_routes(router, paths)
     async with kit.mock_session(router) as session:
@@ -99,7 +102,7 @@ async def open_mock_session(paths: Paths) -> AsyncIterator[Door]:
 
 @asynccontextmanager
 async def keep_mock_session() -> AsyncIterator[Open]:
-    kit = import_module("aiotest_kit")
+    kit = imported("aiotest_kit")
     router = kit.Router()
 
     @asynccontextmanager
@@ -127,7 +130,7 @@ async def open_test_server(paths: Paths) -> AsyncIterator[Door]:
 
 @asynccontextmanager
 async def open_aioresponses(paths: Paths, module: str = "aioresponses") -> AsyncIterator[Door]:
-    with import_module(module).aioresponses() as stub:
+    with imported(module).aioresponses() as stub:
         for path in paths:
             stub.get(ORIGIN + path, payload=BODY, repeat=True)
 
@@ -143,7 +146,7 @@ async def open_aioresponses(paths: Paths, module: str = "aioresponses") -> Async
 
 @asynccontextmanager
 async def keep_aiointercept(module: str = "aiointercept") -> AsyncIterator[Open]:
-    async with import_module(module).aiointercept(mock_external_urls=True) as stub:
+    async with imported(module).aiointercept(mock_external_urls=True) as stub:
 
         def forget() -> None:
             stub.requests.clear()
@@ -168,7 +171,7 @@ async def open_aiointercept(paths: Paths, module: str = "aiointercept") -> Async
 
 @asynccontextmanager
 async def open_aresponses(paths: Paths, module: str = "aresponses") -> AsyncIterator[Door]:
-    async with import_module(module).ResponsesMockServer() as server:
+    async with imported(module).ResponsesMockServer() as server:
         for path in paths:
             server.add("api.test", path, "GET", response=BODY, repeat=server.INFINITY)
         async with aiohttp.ClientSession() as session:
@@ -179,7 +182,7 @@ async def open_aresponses(paths: Paths, module: str = "aresponses") -> AsyncIter
 async def keep_pytest_httpserver() -> AsyncIterator[Open]:
     # A line to stderr for each request is not the tool's price: under pytest nobody sees it.
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    with import_module("pytest_httpserver").HTTPServer(host="127.0.0.1") as server:
+    with imported("pytest_httpserver").HTTPServer(host="127.0.0.1") as server:
 
         @asynccontextmanager
         async def reopen(paths: Paths) -> AsyncIterator[Door]:

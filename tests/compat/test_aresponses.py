@@ -392,7 +392,7 @@ def test_fixture(pytester: pytest.Pytester) -> None:
 
 async def test_loop_and_other_settings_are_taken() -> None:
     """What `BaseTestServer` takes is taken, and the stubs end with the block."""
-    connect = aiohttp.BaseConnector.connect
+    connect = aiohttp.BaseConnector.connect.__code__
     async with ResponsesMockServer(loop=asyncio.get_running_loop(), host="127.0.0.1") as server:
         assert [] == server.history
-    assert connect is aiohttp.BaseConnector.connect
+    assert connect is aiohttp.BaseConnector.connect.__code__

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.fidelity.conftest import Network
     from tests.parity.conftest import Door, Settle
 
-CONNECT = aiohttp.BaseConnector.connect
+CONNECT = aiohttp.BaseConnector.connect.__code__
 
 
 async def hello(request: web.BaseRequest) -> web.Response:
@@ -267,9 +267,9 @@ async def test_nested() -> None:
                 inner.get("http://a.test/").reply(text="inner a")
                 assert "inner a" == await text(session, "http://a.test/")
                 assert "outer b" == await text(session, "http://b.test/")
-            assert aiohttp.BaseConnector.connect is not CONNECT
+            assert aiohttp.BaseConnector.connect.__code__ is not CONNECT
             assert "outer a" == await text(session, "http://a.test/")
-        assert aiohttp.BaseConnector.connect is CONNECT
+        assert aiohttp.BaseConnector.connect.__code__ is CONNECT
     assert (2, 1) == (outer.call_count, inner.call_count)
 
 
@@ -286,7 +286,7 @@ async def test_closed_out_of_order() -> None:
             first.close()
             assert "second" == await text(session, "http://a.test/")
             second.close()
-        assert aiohttp.BaseConnector.connect is CONNECT
+        assert aiohttp.BaseConnector.connect.__code__ is CONNECT
 
 
 def test_opened_twice() -> None:
@@ -296,7 +296,7 @@ def test_opened_twice() -> None:
         opened.open()
     opened.close()
     with opened:
-        assert aiohttp.BaseConnector.connect is not CONNECT
+        assert aiohttp.BaseConnector.connect.__code__ is not CONNECT
 
 
 async def test_concurrent_tasks() -> None:
@@ -420,7 +420,7 @@ async def test_nothing_is_left(how: str, settle: Settle) -> None:
                     raise Boom
         except Boom:
             assert how == "raised"
-        assert aiohttp.BaseConnector.connect is CONNECT
+        assert aiohttp.BaseConnector.connect.__code__ is CONNECT
         assert not opened.router.tasks
         outcomes = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 1)
         assert all(isinstance(outcome, aiohttp.ClientConnectionError) for outcome in outcomes)
@@ -465,7 +465,7 @@ async def test_sync_mock_ends_what_still_answers(settle: Settle) -> None:
             router.post("http://a.test/").hold()
             waiting = asyncio.ensure_future(session.post("http://a.test/"))
             await settle()
-        assert aiohttp.BaseConnector.connect is CONNECT
+        assert aiohttp.BaseConnector.connect.__code__ is CONNECT
         with pytest.raises(aiohttp.ClientConnectionError):
             await asyncio.wait_for(waiting, 1)
         await settle()
@@ -512,4 +512,4 @@ async def test_handler_error_fails_the_block() -> None:
             router.get("http://a.test/").reply(handler)
             async with session.get("http://a.test/") as response:
                 assert 500 == response.status
-    assert aiohttp.BaseConnector.connect is CONNECT
+    assert aiohttp.BaseConnector.connect.__code__ is CONNECT

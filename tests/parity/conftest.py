@@ -20,7 +20,7 @@ from aiotest_kit import Router, Upstream, mock, mock_session
 if TYPE_CHECKING:
     from aiohttp.abc import ResolveResult
 
-CONNECT = aiohttp.BaseConnector.connect
+CONNECT = aiohttp.BaseConnector.connect.__code__
 IN_MEMORY = ["mock", "mock_session"]
 OF_HTTPS = (443, 8443)
 
@@ -110,7 +110,7 @@ def router(door: Door) -> Router:
 @pytest.fixture(autouse=True)
 def nothing_patched() -> Iterator[None]:
     yield
-    assert aiohttp.BaseConnector.connect is CONNECT
+    assert aiohttp.BaseConnector.connect.__code__ is CONNECT
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from .conftest import Suite
 AFTERWARDS = """
 import aiohttp, asyncio, gc, pytest
 
-CONNECT = aiohttp.BaseConnector.connect
+CONNECT = aiohttp.BaseConnector.connect.__code__
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item):
     yield
-    assert aiohttp.BaseConnector.connect is CONNECT
+    assert aiohttp.BaseConnector.connect.__code__ is CONNECT
 
 def pytest_unconfigure():
     gc.collect()

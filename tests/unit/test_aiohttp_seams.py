@@ -413,10 +413,27 @@ async def test_attributes_of_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     stays(("192.0.2.1", 3128) == tuple(dial.address), "the address of a proxy")
 
 
-def test_connect_is_patched_in_one_place() -> None:
-    """What is remembered as aiohttp's own `connect` is aiohttp's own."""
+def test_connect_is_aiohttps_own() -> None:
+    """What is remembered as aiohttp's own `connect` is aiohttp's own, and takes another function's code."""
+    connect = aiohttp.BaseConnector.connect
     stays(connect_through.__module__ == "aiohttp.connector", "BaseConnector.connect")
-    assert connect_through is aiohttp.BaseConnector.connect
+    stays(inspect.isfunction(connect) and not connect.__code__.co_freevars, "BaseConnector.connect")
+    stays(connect.__defaults__ is None, "BaseConnector.connect: it had no defaults")
+    assert connect_through is not connect
+    assert connect_through.__code__ is connect.__code__  # type: ignore[attr-defined]
+
+
+async def test_connect_is_intercepted_wherever_it_is_kept() -> None:
+    """A subclass or a tracer that kept the function of `connect` is intercepted too."""
+    kept = aiohttp.BaseConnector.connect
+
+    class Traced(aiohttp.TCPConnector):
+        connect = kept
+
+    with mock() as router:
+        router.get("http://api.test/").reply(text="stubbed")
+        async with aiohttp.ClientSession(connector=Traced()) as session:
+            assert "stubbed" == await (await session.get("http://api.test/")).text()
 
 
 async def test_session_request() -> None:
