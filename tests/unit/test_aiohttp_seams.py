@@ -420,7 +420,7 @@ def test_connect_is_aiohttps_own() -> None:
     stays(inspect.isfunction(connect) and not connect.__code__.co_freevars, "BaseConnector.connect")
     stays(connect.__defaults__ is None, "BaseConnector.connect: it had no defaults")
     assert connect_through is not connect
-    assert connect_through.__code__ is connect.__code__  # type: ignore[attr-defined]
+    assert connect_through.__code__ is connect.__code__
 
 
 async def test_connect_is_intercepted_wherever_it_is_kept() -> None:
