@@ -114,8 +114,8 @@ class Exchange(Protocol):
         """End the connection, and the answer with it, wherever that was."""
         ...
 
-    def reset(self) -> NoReturn:
-        """End the connection with RST, and the answer with it, wherever that was."""
+    async def reset(self) -> NoReturn:
+        """End the connection with RST, behind what was sent, and the answer with it, wherever that was."""
         ...
 
     async def fail_to_connect(self, fault: ConnectFault) -> None:

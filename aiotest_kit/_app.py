@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler
 
     from ._aiohttp import Dial, View
-    from ._routes import HandlerError, Miss, Route
+    from ._routes import HandlerError, Kept, Miss, Route
 
 __all__ = ["Door", "StubClient", "StubServer"]
 
@@ -85,8 +85,8 @@ class StubServer(PortlessServer):
         self.app = app
         self.door: Door | None = door
         self.origin: URL = checked_origin("http://app.test" if base_url is None else base_url)
-        self.stubs: Stubs = Stubs(app)
         self.calls: Calls[web.AbstractRoute] = Calls()
+        self.stubs: Stubs = Stubs(app, self.calls)
         self.allow_server_errors = allow_server_errors
         self._overrides: list[Override[Any]] = []
         self._run: AppRun | None = None
@@ -199,6 +199,10 @@ class StubServer(PortlessServer):
     def handler_errors(self) -> tuple[HandlerError, ...]:
         """What escaped from the app and from handlers of stubs, in order."""
         return self.stubs.handler_errors
+
+    def let_go(self) -> dict[asyncio.Task[None], Kept]:
+        """Let no fault keep a client waiting any more; see `Router.let_go`."""
+        return self.stubs.let_go()
 
     # What a connection asks of it.
 

@@ -15,11 +15,12 @@ from ._errors import UsageError
 from ._flow import ClientGone
 from ._pipe import reset
 from ._replies import Reply, with_body
-from ._routes import HandlerError
+from ._routes import HandlerError, Kept
 from ._wire import Framing, chunk, closes, framing_of, head, last_chunk, render
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
+    from contextlib import AbstractContextManager
 
     from aiohttp import web
 
@@ -58,6 +59,26 @@ class Line(Protocol):
 
         Raises:
             ClientGone: it never will.
+        """
+        ...
+
+    async def arrived(self) -> None:
+        """Return when all that was sent has arrived.
+
+        Raises:
+            ClientGone: it never will.
+        """
+        ...
+
+    def client_has_gone(self) -> bool:
+        """Whether the client has given up, although that may not have been noticed here yet."""
+        ...
+
+    async def ended(self) -> NoReturn:
+        """Wait for the end of the connection.
+
+        Raises:
+            ClientGone: it has come.
         """
         ...
 
@@ -165,7 +186,8 @@ class PlayedExchange:
         for position in range(0, len(data), size):
             piece = data[position : position + size]
             if pace is not None:
-                await asyncio.sleep(len(piece) / pace)
+                with self._keeping_client():
+                    await asyncio.sleep(len(piece) / pace)
             self._body.append(piece)
             self._line.transport.write(chunk(piece) if self._framing is Framing.CHUNKED else piece)
             await self._line.drained()
@@ -186,7 +208,8 @@ class PlayedExchange:
                 f"{fault!r} happens before a connection: it is for a route, and for the memory door"
             )
         try:
-            await redial(fault)
+            with self._keeping_client():
+                await redial(fault)
         except Exception as exc:
             self.fail(exc)
         else:
@@ -212,16 +235,17 @@ class PlayedExchange:
 
     async def stall(self) -> NoReturn:
         """Wait for the end of the connection, or of the mock."""
-        while True:
-            await self._line.loop.create_future()
+        with self._keeping_client():
+            await self._line.ended()
 
     def close(self) -> NoReturn:
         """End the connection."""
         self._line.transport.close()
         raise ClientGone
 
-    def reset(self) -> NoReturn:
+    async def reset(self) -> NoReturn:
         """End the connection with RST."""
+        await self._line.arrived()
         reset(self._line.transport)
         raise ClientGone
 
@@ -269,6 +293,9 @@ class PlayedExchange:
         replied = self.streams[1].head_sent if self.streams is not None else self._head is not None
         if attempts is not None and not replied:
             attempts.dropped(token, Attempt(call, self._route, step))
+
+    def _keeping_client(self) -> AbstractContextManager[None]:
+        return self._route.keeping(Kept(self.call, self._line.client_has_gone))
 
     def _sent(self) -> Reply | None:
         """The reply as far as it was sent."""

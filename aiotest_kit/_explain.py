@@ -24,7 +24,15 @@ if TYPE_CHECKING:
     from ._patterns import RequestPattern
     from ._urls import OriginPattern, PathPattern
 
-__all__ = ["Explained", "Near", "explain_mismatches", "explain_miss", "explain_unused", "nearest"]
+__all__ = [
+    "Explained",
+    "Near",
+    "explain_mismatches",
+    "explain_miss",
+    "explain_not_called",
+    "explain_unused",
+    "nearest",
+]
 
 SHOWN_MISMATCHES = 6
 SHOWN_SPENT = 3
@@ -209,6 +217,20 @@ def explain_unused(routes: Iterable[R], requests: Iterable[Request] = ()) -> str
     if not came:
         lines.append("  there were no requests")
     return "\n".join(lines)
+
+
+def explain_not_called(route: Explained, requests: Sequence[Request]) -> str:
+    """What came nearest to a route that was not called, and how it differs; nothing where all is far away."""
+    near = nearest_request(route, requests[-SEARCHED_REQUESTS:])
+    if near is None:
+        return ""
+    differences = explain_mismatches(near.mismatches[:SHOWN_MISMATCHES]).splitlines()
+    return "".join(
+        [
+            *(f"\n  {line}" for line in came_nearest(near)),
+            *(f"\n       {line}" for line in (*differences, *remarks_on(near))),
+        ]
+    )
 
 
 def nearest_request(route: R, requests: Iterable[Request]) -> Near[R] | None:

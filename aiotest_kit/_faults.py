@@ -36,6 +36,7 @@ __all__ = [
     "WrongEncoding",
     "acts_at_connect",
     "happens_in_client",
+    "keeps_from_connecting",
 ]
 
 SOMETHING = Reply(200, text="x" * 1024)
@@ -100,7 +101,7 @@ class Reset(Partly):
 
     async def strike(self, exchange: Exchange) -> None:
         """Reset."""
-        exchange.reset()
+        await exchange.reset()
 
 
 @dataclass(frozen=True)
@@ -326,16 +327,24 @@ FAULTS = (Disconnect, Partly, Drip, Garbage, BadHeader, WrongEncoding, ProxyErro
 
 def acts_at_connect(answer: object) -> bool:
     """Whether an answer may have to be given where the client connects."""
-    return isinstance(answer, (ConnectFault, ProxyError)) or (
-        isinstance(answer, Flaky) and acts_at_connect(answer.fault)
-    )
+    return is_one_of(answer, ConnectFault, ProxyError)
+
+
+def keeps_from_connecting(answer: object) -> bool:
+    """Whether an answer may be that there is no connection."""
+    return is_one_of(answer, ConnectFault)
 
 
 def happens_in_client(answer: object) -> bool:
     """Whether an answer needs a client that is within reach."""
-    return isinstance(answer, InClient) or (
-        isinstance(answer, Flaky) and (happens_in_client(answer.fault) or happens_in_client(answer.otherwise))
-    )
+    return is_one_of(answer, InClient)
+
+
+def is_one_of(answer: object, *kinds: type) -> bool:
+    """Whether an answer is of some kinds, or may turn out to be."""
+    if isinstance(answer, Flaky):
+        return is_one_of(answer.fault, *kinds) or is_one_of(answer.otherwise, *kinds)
+    return isinstance(answer, kinds)
 
 
 def check_reply(name: str, reply: object) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from ._messages import Call, Client, Origin, Request
 from ._peer import Peer
 from ._pipe import connected
 from ._router import Router
-from ._routes import HandlerError, Hit
+from ._routes import HandlerError, Hit, Kept
 from ._steps import NOT_SAID
 
 if TYPE_CHECKING:
@@ -200,14 +201,16 @@ class FailedDial:
     ) -> tuple[asyncio.Transport, ResponseHandler]:
         """Fail to connect, or in the handshake; or give a connection that fails later."""
         task = asyncio.get_running_loop().create_task(self._fault.connect(dial.address))
-        if self._attempt is not None:
-            self._attempt.route.track(task)
+        attempt = self._attempt
+        if attempt is not None:
+            attempt.route.track(task)
         try:
-            await asyncio.wait([task])
+            with nullcontext() if attempt is None else attempt.route.keeping(Kept(attempt.call), task):
+                await asyncio.wait([task])
         finally:
             task.cancel()
         if task.cancelled():
-            route = f": {self._attempt.route!r}" if self._attempt is not None else ""
+            route = f": {attempt.route!r}" if attempt is not None else ""
             raise aiohttp.ClientConnectionError(f"the mock was closed before it answered{route}")
         task.result()
         if dial.ssl is not None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ._lifespan import Lifespan
     from ._messages import Request
     from ._patterns import MatchOptions
+    from ._routes import Kept
     from ._urls import UrlLike
     from ._websocket import WebSocketOptions
 
@@ -339,6 +340,14 @@ class Router(Asserted[Route]):
         """The answers that are being given now."""
         table = self._table
         return {task for each in table.reached() for task in each.tasks} if table.mounts else table.tasks
+
+    def let_go(self) -> dict[asyncio.Task[None], Kept]:
+        """Let no fault keep a client waiting any more; the tasks that do so now, to be cancelled."""
+        waiting: dict[asyncio.Task[None], Kept] = {}
+        for table in self._table.reached():
+            table.lets_go = True
+            waiting |= table.waiting
+        return waiting
 
     def lets_out(self, request: Request) -> bool:
         """Whether a request may go to the network, as `passthrough` says."""

@@ -6,7 +6,9 @@ connections, sessions or pytest.
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._answers import Early, Raw, Stream, as_answer, redirect, sse
 from ._errors import UsageError, one_line
-from ._explain import Near, explain_miss, nearest
+from ._explain import Near, explain_miss, explain_not_called, nearest
 from ._faults import acts_at_connect, happens_in_client
 from ._forward import Forward
 from ._gate import Gate
@@ -27,7 +29,6 @@ from ._urls import UrlRegex
 from ._verify import Asserted, Calls
 
 if TYPE_CHECKING:
-    import asyncio
     import re
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from ._patterns import RequestPattern
     from ._replies import ReplyOptions
 
-__all__ = ["HandlerError", "Hit", "Miss", "Route", "Table"]
+__all__ = ["HandlerError", "Hit", "Kept", "Miss", "Route", "Table"]
 
 
 class Route(Asserted["Route"]):
@@ -235,6 +236,11 @@ class Route(Asserted["Route"]):
             self._table.restore(self)
         return self
 
+    def _came_nearest(self) -> str:
+        table = self._table
+        calls = table.calls if table.asked is None else table.asked
+        return explain_not_called(self, [call.request for call in calls])
+
     # For the table and the peer.
 
     def answer_of(self, answer: object, options: ReplyOptions) -> Reply | Answer:
@@ -278,6 +284,23 @@ class Route(Asserted["Route"]):
         tasks = self._table.tasks
         tasks.add(task)
         task.add_done_callback(tasks.discard)
+
+    @contextmanager
+    def keeping(self, kept: Kept, task: asyncio.Task[None] | None = None) -> Iterator[None]:
+        """Note that a fault keeps a client waiting, for the length of the block.
+
+        It does so until `task` is cancelled, by default the task that this is in.
+        """
+        waiting = self._table.waiting
+        task = task or asyncio.current_task()
+        assert task is not None
+        waiting[task] = kept
+        if self._table.lets_go:
+            task.cancel()
+        try:
+            yield
+        finally:
+            del waiting[task]
 
     def snapshot(self) -> tuple[Step, ...]:
         """The sequence of answers as it is now."""
@@ -328,6 +351,19 @@ class HandlerError:
     exception: BaseException
     request: Request
     route: Route | None
+
+
+def never() -> bool:
+    """False."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A call whose client is kept waiting, and whether it waits no more, although nobody has noticed."""
+
+    call: Call[Route]
+    has_gone: Callable[[], bool] = never
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,6 +429,10 @@ class Table:
     """Whether all clients are, as those of an upstream with a table of its own."""
     fails_connections = False
     """Whether there is, or was, an answer that may have to be given where the client connects."""
+    lets_go = False
+    """Whether no fault may keep a client waiting any more."""
+    asked: Calls[Any] | None = None
+    """What was asked of whom the routes are for, where that is more than they answer: of an app."""
     doors = 0
     _added = 0
     _index: Index[Route] | None = None
@@ -409,6 +449,8 @@ class Table:
         self.misses: list[Miss] = []
         self.handler_errors: list[HandlerError] = []
         self.tasks: set[asyncio.Task[None]] = set()
+        self.waiting: dict[asyncio.Task[None], Kept] = {}
+        """The clients that a fault keeps waiting, by the task that has to be cancelled to end that."""
         self._known: dict[tuple[str, str, Origin], tuple[Candidate, ...]] = {}
 
     def find(self, request: Request) -> Hit | Miss:

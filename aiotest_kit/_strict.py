@@ -17,14 +17,16 @@ import pytest
 
 from ._errors import UsageError, join_names
 from ._explain import explain_unused
+from ._memory import cancel_tasks
 from ._verify import timeline
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
     from ._messages import Call
-    from ._routes import HandlerError, Miss, Route
+    from ._routes import HandlerError, Kept, Miss, Route
 
 __all__ = ["Policy", "Watch", "Watched"]
 
@@ -139,6 +141,10 @@ class Watched(Protocol):
         """What escaped from handlers."""
         ...
 
+    def let_go(self) -> Mapping[asyncio.Task[None], Kept]:
+        """Let no fault keep a client waiting any more; the tasks that do so now, to be cancelled."""
+        ...
+
 
 @dataclass
 class Watch:
@@ -161,6 +167,17 @@ class Watch:
         A test that did not pass has its report, and a route may well be left out at the end.
         """
         return (self.handler_failure() or self.failure([*self.unanswered()])) if self.passed else None
+
+    def let_go(self) -> list[str]:
+        """End what a fault still keeps a client waiting for, now that the test is over.
+
+        Of a test that passed, a report for each such call: the code under test may never tell, as it may have
+        swallowed the error or still be at it.
+        """
+        waiting = [pair for router in self.routers for pair in router.let_go().items()]
+        calls = [kept.call for _, kept in waiting if self.passed and not kept.has_gone()]
+        cancel_tasks(task for task, _ in waiting)
+        return list(map(left_waiting, calls))
 
     def handler_failure(self) -> BaseException | None:
         """The first error that escaped from a handler, traced from the handler on."""
@@ -218,6 +235,12 @@ class Watch:
         for router in self.routers:
             if router.calls:
                 yield "aiohttp calls", timeline(router.calls)
+
+
+def left_waiting(call: Call[Any]) -> str:
+    """A call that was still waiting when its test was over."""
+    asked = f"{call.request.method} {call.request.url}"
+    return f"a call still waited when its test was over, and was let go: {asked} for {call.route!r}"
 
 
 def own_traceback(exc: BaseException) -> TracebackType | None:

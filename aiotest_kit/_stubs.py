@@ -15,7 +15,7 @@ from yarl import URL
 from ._app_routes import NamedRoute, routes_at
 from ._errors import UsageError, one_line
 from ._expected import Mismatch
-from ._faults import acts_at_connect, happens_in_client
+from ._faults import keeps_from_connecting
 from ._messages import Request
 from ._mounts import checked_handler
 from ._patterns import MatchOptions, RequestPattern
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ._mounts import ServerHandler
     from ._replies import Reply, ReplyOptions
     from ._urls import UrlLike
+    from ._verify import Calls
 
     StubUrl: TypeAlias = UrlLike | NamedRoute
 
@@ -120,7 +121,7 @@ class Stub(Route):
             UsageError: it happens before there is a connection.
         """
         made = super().answer_of(answer, options)
-        if acts_at_connect(made) and happens_in_client(made):
+        if keeps_from_connecting(made):
             raise UsageError(
                 f"{one_line(made)} happens before a client is connected, and a stub answers one that is; "
                 "reply with a fault on the wire such as Reset()"
@@ -165,12 +166,14 @@ class Stubs(Router):
 
     A stub's URL is a path as the app registered it, `/users/{id}`; or one of the paths that this serves,
     `/users/7`, and then stands for that one alone; or `named_route("user-detail")`. Paths of sub-apps are
-    whole. What no stub answers, the app does.
+    whole. What no stub answers, the app does; `calls` is where that is in the log too.
     """
 
-    def __init__(self, app: web.Application) -> None:
+    def __init__(self, app: web.Application, calls: Calls[web.AbstractRoute] | None = None) -> None:
         super().__init__()
         self._app = app
+        if calls is not None:
+            self._table.asked = calls
 
     @overload
     def route(

@@ -135,6 +135,10 @@ class Asserted(Generic[R]):
         """What had the calls, in a report."""
         return repr(self)
 
+    def _came_nearest(self) -> str:
+        """What came nearest to a call, where there was none, in a report."""
+        return ""
+
     @property
     def called(self) -> bool:
         """Whether there was a call."""
@@ -164,14 +168,13 @@ class Asserted(Generic[R]):
     def assert_called(self) -> None:
         """Fail if there was no call."""
         if not self.calls:
-            raise AssertionError(f"{self._owner} was not called")
+            raise AssertionError(f"{self._owner} was not called{self._came_nearest()}")
 
     def assert_called_once(self) -> None:
         """Fail unless there was one call."""
         if len(self.calls) != 1:
-            raise AssertionError(
-                f"{self._owner} was called {times(len(self.calls))}, not once{listing(self.calls)}"
-            )
+            shown = listing(self.calls) or self._came_nearest()
+            raise AssertionError(f"{self._owner} was called {times(len(self.calls))}, not once{shown}")
 
     def assert_not_called(self) -> None:
         """Fail if there was a call."""

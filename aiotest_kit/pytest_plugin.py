@@ -85,6 +85,19 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """End what a fault still keeps waiting before a fixture waits for that in turn, and name its route.
+
+    By a warning: code that runs beside a test may well be amid a call when the test ends.
+    """
+    waited = item.stash[WATCH].let_go() if WATCH in item.stash else []
+    result = yield
+    for text in waited:
+        item.warn(RuntimeWarning(text))
+    return result
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:

@@ -15,8 +15,10 @@ from aiotest_kit import (
     ConnectTimeout,
     DNSFailure,
     Flaky,
+    ProxyError,
     Refuse,
     Reply,
+    Reset,
     Stubs,
     TLSFailure,
     UsageError,
@@ -389,6 +391,23 @@ async def test_every_verb(open_client: Open) -> None:
     assert [204, 204] == [await status_of(client, method, "/any") for method in ("GET", "PATCH")]
 
 
+async def test_stub_of_another_path(open_client: Open) -> None:
+    """A stub that was not called shows the nearest of the app's calls, and what differs in it."""
+    client = await open_client(make_app())
+    stub = client.stubs.get("/users/7").reply(418)
+    for path in ("/items/3", "/users/8"):
+        await status_of(client, "GET", path)
+
+    with pytest.raises(AssertionError) as caught:
+        stub.assert_called_once()
+
+    assert (
+        f"<Route GET /users/7 ({stub.location})> was called 0 times, not once\n"
+        f"  nearest: GET {client.make_url('/users/8')}\n"
+        "       url path   expected '/users/7'   actual '/users/8'"
+    ) == str(caught.value)
+
+
 async def test_the_query_of_a_stub(open_client: Open) -> None:
     """A query may be in the URL of a stub, or beside it."""
     client = await open_client(make_app())
@@ -456,7 +475,14 @@ def test_what_is_not_for_an_app(act: Callable[[], object], message: str) -> None
 
 @pytest.mark.parametrize(
     "fault",
-    [Refuse(), DNSFailure(), ConnectTimeout(), TLSFailure(), Flaky(Refuse(), 0.5, seed=1)],
+    [
+        Refuse(),
+        DNSFailure(),
+        ConnectTimeout(),
+        TLSFailure(),
+        Flaky(Refuse(), 0.5, seed=1),
+        Flaky(Reset(), 0.5, seed=1, reply=Refuse()),
+    ],
     ids=repr,
 )
 def test_what_happens_before_a_connection(fault: object) -> None:
@@ -468,3 +494,16 @@ def test_what_happens_before_a_connection(fault: object) -> None:
         f"{fault!r} happens before a client is connected, and a stub answers one that is; reply with a fault "
         "on the wire such as Reset()"
     ) == str(caught.value)
+
+
+async def test_flaky_proxy(open_client: Open) -> None:
+    """A stub may say what a proxy does, now and then, and raise in the client otherwise."""
+    client = await open_client(make_app(), door="memory")
+    client.stubs.get("/users/me").reply(Flaky(ProxyError(502), 0.5, seed=1, reply=KeyError("at home")))
+    met: list[object] = []
+    for _ in range(8):
+        try:
+            met.append(await status_of(client, "GET", "/users/me"))
+        except KeyError as error:
+            met.append(error.args)
+    assert {502, ("at home",)} == set(met)

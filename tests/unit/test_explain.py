@@ -16,6 +16,7 @@ from aiotest_kit._explain import (
     Near,
     explain_mismatches,
     explain_miss,
+    explain_not_called,
     explain_unused,
     nearest,
 )
@@ -418,6 +419,39 @@ def test_distance_of_a_match() -> None:
     assert near.is_match
     assert 0 == near.distance
     assert not Near(near.route, near.request, (), ValueError()).is_match
+
+
+# ---- routes that were not called ----
+
+
+def test_not_called() -> None:
+    """What came nearest, and what differs in it."""
+    same(
+        """
+        x
+          nearest: PUT http://api.test/v1/user
+               url path   expected '/v1/users'   actual '/v1/user'
+        """,
+        "x" + explain_not_called(route("PUT", "/v1/users"), [ask(), ask("http://api.test/v1/user", "PUT")]),
+    )
+
+
+def test_not_called_behind_another() -> None:
+    """A call that another route answered is told apart."""
+    same(
+        """
+        x
+          GET http://api.test/v1/users matches, but a newer route answered it
+        """,
+        "x" + explain_not_called(route("GET", "/v1/users"), [ask("http://api.test/v1/users")]),
+    )
+
+
+def test_nothing_came_near() -> None:
+    """What is far away does not help."""
+    far = [ask("http://other.test/x", "DELETE")]
+    assert "" == explain_not_called(route("GET", "https://api.test/a/{id}"), far)
+    assert "" == explain_not_called(route("GET", "/v1/users"), [])
 
 
 # ---- routes that were never called ----

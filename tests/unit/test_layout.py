@@ -20,7 +20,8 @@ PACKAGE = Path(aiotest_kit.__file__).parent
 
 # From values to doors. A module imports from rows above its own, or from its own row.
 LAYOUT = """
-    _errors _aiohttp _waiting _outside _pipe _location _incoming _registration _tls _listen _loop_thread
+    _errors _aiohttp _waiting _outside _pipe _far_end _location _incoming _registration _tls _listen
+    _loop_thread
     _replies _lifespan _replaced
     _messages
     _expected _gate
@@ -31,9 +32,9 @@ LAYOUT = """
     _verify _steps
     _routes _websocket_routes _finder
     _router
-    _wire _flow _guest _attempts _cassette _strict _loops
+    _wire _flow _guest _attempts _cassette _loops
     _exchange _lending _peer
-    _memory _leaks _upstream _clock
+    _memory _strict _leaks _upstream _clock
     _aiohttp_web _app_routes _stubs _stub_exchange _visits _runs _app _request_alone
     _intercept _around _stub_clients
     __init__

@@ -1,12 +1,13 @@
 """What a test owes its mocks, as policies, verdicts and texts; what pytest makes of it: tests/plugin."""
 
+import asyncio
 import traceback
 from typing import Any
 
 import pytest
 
 from aiotest_kit import Call, Miss, Origin, Request, Route, Router, UsageError
-from aiotest_kit._routes import HandlerError
+from aiotest_kit._routes import HandlerError, Kept
 from aiotest_kit._strict import Policy, Watch
 
 API = Origin("http", "api.test", 80)
@@ -229,6 +230,42 @@ def test_late_verdict(kind: str, has_passed: bool) -> None:
         router_of(watched).get("/unused")
 
     assert (has_passed and kind != "unused") is (watched.late_verdict() is not None)
+
+
+# ---- what still waits ----
+
+
+@pytest.mark.parametrize(
+    ("passed", "has_gone", "is_told"),
+    [
+        pytest.param(True, False, True, id="waits"),
+        pytest.param(True, True, False, id="has gone"),
+        pytest.param(False, False, False, id="of a test that failed"),
+    ],
+)
+async def test_let_go(passed: bool, has_gone: bool, is_told: bool) -> None:
+    """Whoever waits is let go, and told of unless it has given up or there is another report."""
+    watched = watch()
+    watched.passed = passed
+    router = router_of(watched)
+    route = router.get("http://api.test/slow")
+    call: Call[Route] = Call(Request("GET", API, "/slow"), route, 0.0)
+
+    async def stall() -> None:
+        with route.keeping(Kept(call, lambda: has_gone)):
+            await asyncio.get_running_loop().create_future()
+
+    first = asyncio.ensure_future(stall())
+    await asyncio.sleep(0)
+    told = watched.let_go()
+    later = asyncio.ensure_future(stall())
+    await asyncio.wait([first, later])
+
+    text = "a call still waited when its test was over, and was let go: GET http://api.test/slow for "
+    assert [f"{text}{route!r}"] * is_told == told
+    assert first.cancelled()
+    assert later.cancelled()
+    assert [] == watched.let_go()
 
 
 # ---- sections ----

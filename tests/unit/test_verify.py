@@ -254,6 +254,34 @@ NO_CALLS: list[tuple[str, Callable[[Log], object], str]] = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("act", "said"),
+    [
+        pytest.param(lambda route: route.assert_called(), "was not called", id="assert_called"),
+        pytest.param(
+            lambda route: route.assert_called_once(), "was called 0 times, not once", id="assert_called_once"
+        ),
+        pytest.param(
+            lambda route: route.assert_called_once_with(method="GET"),
+            "was called 0 times, not once",
+            id="assert_called_once_with",
+        ),
+    ],
+)
+def test_report_beside_other_calls(act: Callable[[Any], object], said: str, three: Log) -> None:
+    """A route that was not called while others were is shown beside the nearest call, with what differs."""
+    route = three.router.get("http://api.test/rest/item")
+
+    assert (
+        f"""
+<Route GET http://api.test/rest/item ({route.location})> {said}
+  nearest: GET http://api.test/rest/items?page=2
+       url path   expected '/rest/item'   actual '/rest/items'
+""".strip("\n")
+        == report(lambda: act(route))
+    )
+
+
 @pytest.mark.parametrize(("act", "text"), [pytest.param(act, text, id=name) for name, act, text in NO_CALLS])
 def test_report_without_calls(act: Callable[[Log], object], text: str, log: Log) -> None:
     """A failure for want of calls says so."""
