@@ -78,14 +78,14 @@ door's; all else works behind a socket too.
 `Flaky(fault, rate, seed, reply=...)` is a fault in some calls, the same
 ones for a seed, and `reply` in the others.
 
-No fault hangs a suite. Whom a `Stall`, a `ConnectTimeout` or a `Drip` still keeps waiting when a test ends is let
-go at once, before a fixture's teardown can wait for it; a `RuntimeWarning` of pytest, "a call still waited when
-its test was over", names the route. In memory the client's error does too.
+No fault hangs a suite. Whom a `Stall`, a `ConnectTimeout` or a `Drip` still keeps waiting when a test ends is
+let go at once, before a fixture's teardown can wait for it; a `RuntimeWarning` in pytest's summary, "a call
+still waited when its test was over", names the route. In memory the client's error does too.
 
-`Reset(after=n)` lets those n bytes arrive first: on Linux a client over a socket can read all of them, and then
-is reset, however large n is and however late it reads (a reset follows once the bytes have left; elsewhere the
-system may drop some). Readers such as aiohttp's raise as soon as they know, with what was not read before lost.
-A unix socket knows no reset: the client sees a `Truncate`.
+`Reset(after=n)` lets those n bytes arrive first: on Linux a client over a socket can read all of them, and
+then is reset, however large n is and however late it reads; other systems may drop some. A reader such as
+aiohttp's raises as soon as it knows, and what was not read by then is lost. A unix socket knows no reset: the
+client sees a `Truncate`.
 
 A bad chunk, trailer or garbage behind the first bytes of a body is not noticed by aiohttp's parser: the
 reader waits for the timeout `total`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -53,7 +53,12 @@ async def in_memory() -> AsyncIterator[Ends]:
 async def over_tcp() -> AsyncIterator[Ends]:
     loop = asyncio.get_running_loop()
     ends: list[End] = []
-    server = await loop.create_server(lambda: ends.append(End()) or ends[-1], "127.0.0.1", 0)
+
+    def accepted() -> End:
+        ends.append(End())
+        return ends[0]
+
+    server = await loop.create_server(accepted, "127.0.0.1", 0)
     _, near = await loop.create_connection(End, *server.sockets[0].getsockname())
     while not ends:  # noqa: ASYNC110  # nothing tells of it
         await asyncio.sleep(0)
@@ -77,7 +82,6 @@ async def over_unix() -> AsyncIterator[Ends]:
 
 
 KINDS = {"memory": in_memory, "tcp": over_tcp, "unix": over_unix}
-Kind = Callable[[], "asynccontextmanager[Ends]"]
 
 
 @pytest.fixture(params=KINDS)
