@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ import pytest
 from aiohttp.abc import AbstractResolver
 from aiohttp.client_proto import ResponseHandler
 
-from aiotest_kit import Router, Upstream, mock, mock_session
+from aiotest_kit import Router, Upstream, mock, mock_session, virtual_time
 
 if TYPE_CHECKING:
     from aiohttp.abc import ResolveResult
@@ -31,6 +31,11 @@ class Door:
 
     router: Router
     open_session: Callable[..., aiohttp.ClientSession]
+    is_in_memory: bool = True
+
+    def no_waiting(self) -> AbstractAsyncContextManager[object]:
+        """Virtual time, where nothing is on its way through the system, which takes its own."""
+        return virtual_time() if self.is_in_memory else nullcontext()
 
 
 class Upstreams(AbstractResolver):
@@ -79,7 +84,7 @@ async def opened(kind: str) -> AsyncIterator[Door]:
         yield Door(router, partial(mock_session, router))
     else:
         async with AsyncExitStack() as stack:
-            yield Door(router, partial(through, Upstreams(router, stack)))
+            yield Door(router, partial(through, Upstreams(router, stack)), False)
     assert not router.handler_errors
 
 

@@ -26,15 +26,14 @@ from aiotest_kit import (
     Stall,
     Truncate,
     WrongEncoding,
-    virtual_time,
 )
 from tests.parity.conftest import Door
 
 URL = "http://a.test/x"
 HELLO = Reply(200, body=b"hello")
 CHUNKED = Reply(200, headers={"Transfer-Encoding": "chunked"}, body=b"hello")
-PATIENT = aiohttp.ClientTimeout(total=0.2, sock_read=0.05)
-SOON = aiohttp.ClientTimeout(sock_read=0.2)
+PATIENT = aiohttp.ClientTimeout(total=1, sock_read=0.4)
+SOON = aiohttp.ClientTimeout(sock_read=0.4)
 
 
 async def ask(session: aiohttp.ClientSession, method: str = "GET", **options: Any) -> list[object]:
@@ -83,7 +82,7 @@ SILENCE = aiohttp.SocketTimeoutError
 async def test_fault(fault: object, expected: list[object], door: Door) -> None:
     """Each gives the exception of what its name says, whether the route is new or has answered before."""
     route = door.router.post(URL).replies(fault, 200, fault)
-    async with virtual_time(), door.open_session(timeout=SOON) as session:
+    async with door.no_waiting(), door.open_session(timeout=SOON) as session:
         assert expected == await ask(session, "POST")
         assert [200] == await ask(session, "POST")
         assert expected == await ask(session, "POST")
@@ -116,7 +115,7 @@ async def test_drip(door: Door) -> None:
     """A dripping body goes on past a timeout for reading, and ends at the one for all."""
     door.router.get(URL).reply(Drip(100, reply=Reply(200, body=bytes(1000))))
     timeout = aiohttp.ClientTimeout(total=0.35, sock_read=0.25)
-    async with virtual_time(), door.open_session(timeout=timeout) as session:
+    async with door.no_waiting(), door.open_session(timeout=timeout) as session:
         status, *pieces, end = await ask(session)
     assert (200, asyncio.TimeoutError) == (status, end)
     assert pieces
@@ -152,7 +151,7 @@ async def test_within_a_stream(generated: bool, fault: object, expected: list[ob
         yield b"world"
 
     route = door.router.get(URL).stream(pieces if generated else [b"hello", 0.01, fault, b"world"])
-    async with virtual_time(), door.open_session(timeout=PATIENT) as session:
+    async with door.no_waiting(), door.open_session(timeout=PATIENT) as session:
         seen: list[object] = []
         try:
             async with session.get(URL) as response:
