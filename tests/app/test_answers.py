@@ -20,6 +20,7 @@ from aiotest_kit import (
     Truncate,
     UsageError,
 )
+from aiotest_kit._answers import Answer, Exchange
 from aiotest_kit._app import Door
 
 from .conftest import Open
@@ -233,6 +234,35 @@ async def test_exception_out_of_reach(open_client: Open) -> None:
         assert 500 == response.status
     with pytest.raises(UsageError, match="cannot be raised in a client that is out of reach"):
         await client.close()
+
+
+class ReadsAsItComes:
+    """An answer that wants the body of the request as it comes."""
+
+    async def play(self, exchange: Exchange) -> None:
+        await exchange.incoming.read()
+
+
+class HandsOver:
+    """An answer that is another server."""
+
+    async def play(self, exchange: Exchange) -> None:
+        await exchange.hand_over(asyncio.Protocol)
+
+
+@pytest.mark.parametrize("answer", [ReadsAsItComes(), HandsOver()], ids=["reads", "hands over"])
+async def test_an_answer_that_needs_the_connection(open_client: Open, answer: Answer) -> None:
+    """The connection is the app's: an answer that would have it for itself is told so."""
+    client = await open_client(make_app())
+    client.stubs.get("/plain").reply(lambda request: answer)
+
+    async with client.get("/plain") as response:
+        assert 500 == response.status
+    with pytest.raises(UsageError) as raised:
+        await client.close()
+    assert (
+        "a stub of an app's route cannot hand its connection to another server; mount() is for a Router"
+    ) == str(raised.value)
 
 
 async def test_raw(client: StubClient) -> None:

@@ -228,6 +228,16 @@ def test_unknown_kind() -> None:
     )
 
 
+async def test_found_by_the_body_and_not_noticed(door: Door) -> None:
+    """Also where only the body tells the route, a client that does not look gets an empty 200."""
+    route = door.router.post(URL, json={"a": 1}).reply(TLSFailure())
+    async with door.open_session() as session:
+        assert 200 == await raised(session, method="POST", json={"a": 1}, ssl=False)
+    reply = route.calls.one().reply
+    assert reply is not None
+    assert (200, b"") == (reply.status, reply.body)
+
+
 async def test_from_a_handler() -> None:
     """A handler has seen the request: it cannot undo the connection."""
     router = Router()

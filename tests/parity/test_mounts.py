@@ -420,6 +420,25 @@ async def test_an_upload_that_breaks_off(way: Way) -> None:
     assert [b"first", "http.disconnect"] == log
 
 
+async def test_an_asgi_app_that_asks_after_its_answer(way: Way) -> None:
+    """After a whole response the client counts as gone, at once, as the specification has it."""
+    heard: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            heard.append((await receive())["type"])
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"all"})
+            heard.append((await receive())["type"])
+
+    way.mount(app)
+    async with way.session.get(f"{way.origin}/") as response:
+        assert b"all" == await response.read()
+    await settled(lambda: len(heard) == 2)
+
+    assert ["http.request", "http.disconnect"] == heard
+
+
 WRONG_ASGI = [
     pytest.param([], "the mounted ASGI app returned without a whole response", id="nothing"),
     pytest.param(

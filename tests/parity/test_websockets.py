@@ -188,6 +188,8 @@ async def test_a_connection_that_is_cut(way: Way) -> None:
         assert WSMsgType.CLOSED == (await ws.receive()).type
         assert (1006, "ClientConnectionResetError") == (ws.close_code, type(ws.exception()).__name__)
         assert WSMsgType.CLOSE != (await connection.receive()).type
+        with pytest.raises(AssertionError, match="expected a TEXT message, the connection was lost"):
+            await connection.receive_str()
     await settled(lambda: connection.closed)
 
     assert 1006 == connection.close_code

@@ -1,5 +1,6 @@
 """What can be asked of a certificate."""
 
+import asyncio
 import sys
 
 import pytest
@@ -56,3 +57,14 @@ def test_no_client_certificate() -> None:
     pytest.importorskip("trustme")
     assert b"" == Upstream(tls=Tls()).client_pem
     assert Upstream(tls=Tls("client-cert")).client_pem.startswith(b"-----BEGIN")
+
+
+async def test_what_is_no_http_is_refused_over_tls() -> None:
+    """Over TLS, which cannot be closed on one side alone, the connection ends behind the 400."""
+    async with Upstream(tls=True) as up:
+        reader, writer = await asyncio.open_connection(up.url.host, up.url.port, ssl=up.ssl_context())
+        writer.write(b"no request\r\n\r\n")
+        refusal = await reader.read()
+        writer.close()
+
+    assert b"HTTP/1.1 400 Bad Request" == refusal.partition(b"\r\n")[0]
