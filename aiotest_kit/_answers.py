@@ -354,7 +354,8 @@ async def send_piece(exchange: Exchange, piece: object) -> None:
         await exchange.write(piece.encode())
     elif isinstance(piece, (int, float)):
         await asyncio.sleep(piece)
-    elif isinstance(piece, Strike):
+    else:
+        assert isinstance(piece, Strike)
         await piece.strike(exchange)
 
 
@@ -452,7 +453,10 @@ async def reply_of(response: web.StreamResponse) -> Reply:
         UsageError: it has no body until an app sends it, such as a `FileResponse`.
     """
     if not isinstance(response, web.Response):
-        raise UsageError(f"only an app can send a {type(response).__name__}; {RETURNS}")
+        raise UsageError(
+            f"a {type(response).__name__} is sent by aiohttp's own server, as that of route.serve(handler); "
+            f"or {RETURNS}"
+        )
     body = response.body
     if isinstance(body, payload.Payload):
         collected = Collected()

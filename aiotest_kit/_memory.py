@@ -224,8 +224,8 @@ class FailedDial:
 
     def start_tls(self, transport: Any, protocol: ResponseHandler, dial: Dial) -> None:
         """Fail in the handshake behind a proxy's tunnel, or go on."""
-        if dial.ssl is not None:
-            self._fault.shake_hands(dial.ssl, dial.server_hostname)
+        assert dial.ssl is not None
+        self._fault.shake_hands(dial.ssl, dial.server_hostname)
         self._door.start_tls(transport, protocol, dial)
 
     def failed(self, exc: BaseException) -> None:

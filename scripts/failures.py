@@ -27,6 +27,7 @@ from aiotest_kit import (
     Truncate,
     WrongEncoding,
     mock_session,
+    virtual_time,
 )
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "failures.md"
@@ -94,7 +95,7 @@ reader waits for the timeout `total`.
 
 
 async def raised_by(fault: object) -> BaseException:
-    """What a client sees of a fault, with timeouts of 50 ms."""
+    """What a client sees of a fault, with timeouts of 50 ms, in virtual time."""
     router = Router()
     router.get(URL).reply(fault)
     timeout = aiohttp.ClientTimeout(total=0.3, sock_connect=0.05, sock_read=0.05)
@@ -104,7 +105,7 @@ async def raised_by(fault: object) -> BaseException:
     if isinstance(fault, Drip):
         timeout = aiohttp.ClientTimeout(total=0.3)
     proxy = PROXY if isinstance(fault, ProxyError) else None
-    async with mock_session(router, timeout=timeout) as session:
+    async with virtual_time(), mock_session(router, timeout=timeout) as session:
         try:
             async with session.get(URL, ssl=ssl, proxy=proxy) as response:
                 await response.read()

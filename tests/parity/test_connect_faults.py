@@ -20,6 +20,7 @@ from aiotest_kit import (
     Refuse,
     Router,
     TLSFailure,
+    UnmatchedRequest,
     Upstream,
     UsageError,
     mock,
@@ -236,6 +237,28 @@ async def test_found_by_the_body_and_not_noticed(door: Door) -> None:
     reply = route.calls.one().reply
     assert reply is not None
     assert (200, b"") == (reply.status, reply.body)
+
+
+async def test_no_route_for_it() -> None:
+    """Where none of several routers answers, a fault of another route does not keep the report back."""
+    with mock() as inner, mock() as outer:
+        inner.get("https://b.test/").reply(Refuse()).optional()
+        outer.get("https://c.test/").reply(Refuse()).optional()
+        async with aiohttp.ClientSession() as session:
+            assert UnmatchedRequest is type(await raised(session))
+
+
+async def test_predicate_that_fails() -> None:
+    """An error of a predicate that is asked before there is a connection fails the call as any other."""
+
+    def fails(value: str) -> bool:
+        raise LookupError(value)
+
+    router = Router()
+    router.get(URL, headers={"X-Key": fails}).reply(Refuse())
+    async with mock_session(router) as session:
+        assert 500 == await raised(session, headers={"X-Key": "k"})
+    assert ["k"] == [error.exception.args[0] for error in router.handler_errors]
 
 
 async def test_from_a_handler() -> None:

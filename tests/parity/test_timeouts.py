@@ -15,10 +15,10 @@ from aiotest_kit._memory import MemoryDoor
 if TYPE_CHECKING:
     from tests.parity.conftest import Door, Settle
 
-pytestmark = pytest.mark.memory_door
+pytestmark = [pytest.mark.memory_door, pytest.mark.usefixtures("virtual_clock")]
 
 SHORT = 0.02
-"""Seconds of a timeout that is meant to fire."""
+"""Seconds of a timeout that is meant to fire, when nothing else is left to do."""
 
 
 async def never(request: Request) -> int:

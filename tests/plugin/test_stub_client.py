@@ -129,6 +129,18 @@ async def test_it(aiohttp_stub_client, aiohttp_client_cls):
     app_suite.run().outcomes(passed=3)
 
 
+def test_without_pytest_aiohttp(app_suite: Suite) -> None:
+    """The client is aiohttp's own where nobody names a class for it."""
+    app_suite.tests("""
+from aiotest_kit import StubClient
+from service import make_app
+
+async def test_it(aiohttp_stub_client):
+    assert type(await aiohttp_stub_client(make_app())) is StubClient
+""")
+    app_suite.run("-p", "no:aiohttp").outcomes(passed=1)
+
+
 def test_server_with_another_client(app_suite: Suite) -> None:
     """pytest-aiohttp's own fixture takes a `StubServer`, which then is on a port."""
     app_suite.tests("""

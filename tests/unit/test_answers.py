@@ -193,6 +193,17 @@ async def test_handler_is_given_the_request() -> None:
     assert [REQUEST] == seen
 
 
+async def test_handler_of_a_server() -> None:
+    """A response that is sent piece by piece needs a server, and the message names it."""
+    with pytest.raises(UsageError) as raised:
+        await played(as_answer(lambda request: web.StreamResponse(), {}))
+
+    assert (
+        "a StreamResponse is sent by aiohttp's own server, as that of route.serve(handler); "
+        "or return a Reply, web.Response, dict, list, str, bytes or a status"
+    ) == str(raised.value)
+
+
 async def test_error_in_handler() -> None:
     """An error in a handler comes out as it is."""
 

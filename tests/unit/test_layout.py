@@ -112,6 +112,14 @@ def test_imports_point_down(module: str) -> None:
     assert [] == upward
 
 
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_can_be_imported(module: str) -> None:
+    """What a module imports is there, also where only annotations name the module."""
+    name = "aiotest_kit" if module == "__init__" else f"aiotest_kit.{module}"
+
+    assert name == importlib.import_module(name).__name__
+
+
 def test_imports_make_no_cycle() -> None:
     """Within a row a module may import another, as long as there is an order to read them in."""
     wanted = {module: {target for _, target in imported_siblings(module)} - {module} for module in MODULES}

@@ -5,8 +5,9 @@ import gc
 import inspect
 
 import pytest
+from aiohttp import web
 
-from aiotest_kit import Origin, Router
+from aiotest_kit import Origin, Router, mock_session
 from aiotest_kit._memory import SessionDoor, cancel_tasks
 from aiotest_kit._peer import Peer
 from aiotest_kit._pipe import connected
@@ -54,3 +55,26 @@ def test_connection_of_a_closed_loop() -> None:
 
     door.hang_up()
     assert not peer.transport.is_closing()
+
+
+async def test_connector_closed_twice() -> None:
+    """The app behind a session ends once, with its connector."""
+    ends: list[web.Application] = []
+
+    async def end(app: web.Application) -> None:
+        ends.append(app)
+
+    app = web.Application()
+    app.on_cleanup.append(end)
+    router = Router()
+    router.mount("http://api.test", app)
+    session = mock_session(router)
+    async with session.get("http://api.test/") as response:
+        assert 404 == response.status
+    connector = session.connector
+    assert connector is not None
+    await connector.close()
+    await connector.close()
+    await session.close()
+
+    assert [app] == ends

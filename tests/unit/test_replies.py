@@ -10,7 +10,7 @@ import pytest
 from multidict import CIMultiDict
 
 from aiotest_kit import Reply, UsageError
-from aiotest_kit._replies import ReplyOptions, as_reply, phrase, with_body
+from aiotest_kit._replies import LONGEST_SHARED, ReplyOptions, as_reply, phrase, reply_of_status, with_body
 
 
 @pytest.mark.parametrize(
@@ -263,6 +263,16 @@ def test_equality(other: object, is_equal: bool) -> None:
 def test_as_reply(value: Reply | int | str | bytes | list[int] | dict[str, int], reply: Reply) -> None:
     """A plain value stands for a reply."""
     assert reply == as_reply(value)
+
+
+@pytest.mark.parametrize(("length", "is_shared"), [(2, True), (LONGEST_SHARED, False)], ids=["short", "long"])
+def test_reply_of_json(length: int, is_shared: bool) -> None:
+    """Short JSON alone is one reply whenever it is asked for; long JSON is not kept."""
+    text = "x" * length
+    first, second = (reply_of_status(200, {"json": text}) for _ in range(2))
+
+    assert Reply(200, json=text) == first == second
+    assert is_shared is (first is second)
 
 
 def test_with_body() -> None:

@@ -14,6 +14,7 @@ import aiohttp
 import pytest
 
 from aiotest_kit import LoopMismatchError, Request, Router, Upstream, UsageError
+from aiotest_kit._loop_thread import LoopThread
 
 PATIENCE = 5.0
 
@@ -433,6 +434,20 @@ def test_thread_that_cannot_listen() -> None:
     with taken, pytest.raises(UsageError, match="Address already in use"):
         Upstream(port=port, thread=True).__enter__()
     assert "aiotest_kit upstream" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_thread_of_somebody_else() -> None:
+    """One that cannot start leaves a thread that is not its own, and has nothing to stop."""
+    holder, port = busy()
+    thread = LoopThread()
+    up = Upstream(port=port, thread=True)
+    try:
+        with holder, pytest.raises(UsageError, match="cannot listen"):
+            up.start_thread(thread, owns_thread=False)
+        up.stop_thread()
+        assert 1 == thread.run(asyncio.sleep(0, 1))
+    finally:
+        thread.close()
 
 
 def call_in_vain(up: Upstream) -> threading.Thread:

@@ -379,6 +379,7 @@ async def test_wait_for_what_was(three: Log) -> None:
     """Calls that were made before are counted."""
     assert three.users.calls is await three.users.wait(2, timeout=0)
     assert three.router.calls is await three.router.wait(timeout=0)
+    assert three.users.calls is await three.users.wait(1, timeout=0)
 
 
 async def test_wait_for_what_comes(log: Log) -> None:
