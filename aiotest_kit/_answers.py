@@ -427,7 +427,7 @@ def as_answer(value: object, options: ReplyOptions) -> Reply | Answer:
     if isinstance(value, int) and not isinstance(value, bool):
         return reply_of_status(value, options)
     if options:
-        raise UsageError(f"{', '.join(sorted(options))}: not with {one_line(value)}; they go with a status")
+        raise UsageError(not_with(options, value))
     if isinstance(value, (dict, list, str, bytes)):
         return as_reply(value)
     if isinstance(value, Reply):
@@ -435,15 +435,50 @@ def as_answer(value: object, options: ReplyOptions) -> Reply | Answer:
     if isinstance(value, BaseException) or (isinstance(value, type) and issubclass(value, BaseException)):
         return Raise(value)
     if isinstance(value, type):
-        raise UsageError(f"cannot reply with the class {value.__name__}; {ANSWERS}")
+        name = value.__name__
+        remedy = f"make one: {name}(...)" if issubclass(value, (Reply, Answer)) else ANSWERS
+        raise UsageError(f"cannot reply with the class {name}; {remedy}")
+    if inspect.iscoroutine(value):
+        # Nobody else will, and Python would warn of it.
+        value.close()
+        raise UsageError(f"a coroutine can be awaited only once; pass the function {value.__name__!r} itself")
     if isinstance(value, Answer):
         return value
     if callable(value):
+        check_handler(value)
         return Handler(value)
     raise UsageError(f"cannot reply with {one_line(value)}; {ANSWERS}")
 
 
 ANSWERS = "reply with a status, a Reply, an exception, a fault or a handler"
+
+
+def not_with(options: Iterable[str], value: object) -> str:
+    """That options go with a status, and with nothing else."""
+    names = sorted(options)
+    go = "goes" if len(names) == 1 else "go"
+    return (
+        f"{', '.join(f'{name}=' for name in names)} {go} with a status, as in reply(200, {names[0]}=...); "
+        f"got {one_line(value)} in its place"
+    )
+
+
+def check_handler(function: Callable[..., object]) -> None:
+    """Refuse a handler that cannot be called with a request alone.
+
+    Raises:
+        UsageError: it takes no argument, or needs several.
+    """
+    try:
+        # What a decorator hides is its own affair.
+        signature = inspect.signature(function, follow_wrapped=False)
+    except (TypeError, ValueError):
+        # Some that are written in C do not say what they take.
+        return
+    try:
+        signature.bind(None)
+    except TypeError as exc:
+        raise UsageError(f"handler {describe(function)} is called with the request: {exc}") from exc
 
 
 async def reply_of(response: web.StreamResponse) -> Reply:

@@ -76,6 +76,16 @@ def join_names(names: Iterable[object]) -> str:
     return ", ".join(str(name) for name in names)
 
 
+ALSO_CALLED = {
+    "content": ("body",),
+    "cookie": ("cookies",),
+    "data": ("form", "body"),
+    "params": ("query",),
+    "payload": ("json",),
+}
+"""What else options are called, by aiohttp and others."""
+
+
 def check_options(options: Iterable[str], allowed: Collection[str], where: str) -> None:
     """Refuse an option that is not allowed; `where` is what has the options, such as `a route`.
 
@@ -85,8 +95,10 @@ def check_options(options: Iterable[str], allowed: Collection[str], where: str) 
     for option in options:
         if option not in allowed:
             names = sorted(allowed)
-            close = get_close_matches(option, names, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            near = get_close_matches(option, names, n=1) or [
+                name for name in ALSO_CALLED.get(option, ()) if name in allowed
+            ]
+            hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
             raise UsageError(f"unknown option {option!r} for {where}; options are: {join_names(names)}{hint}")
 
 

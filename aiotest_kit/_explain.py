@@ -7,22 +7,20 @@ routes are found, or of the test that the report will fail.
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from ._errors import join_names, one_line
-from ._expected import MISSING, Mismatch, is_predicate
-from ._patterns import parsed_json
-from ._urls import DEFAULT_REGEX, PLACEHOLDER, path_of
+from ._errors import one_line
+from ._expected import Mismatch, is_predicate
+from ._hints import hints
+from ._urls import PLACEHOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from ._messages import Request
     from ._patterns import RequestPattern
-    from ._urls import OriginPattern, PathPattern
 
 __all__ = [
     "Explained",
@@ -300,47 +298,8 @@ def remarks_on(near: Near[R]) -> Iterator[str]:
         yield f"and {counted(left_out, 'difference')} more"
     if near.error is not None:
         yield f"asking it raised {one_line(near.error)}"
-    for hint in hints(near):
+    for hint in hints(near.request, near.route.pattern.url, near.mismatches):
         yield f"hint: {hint}"
-
-
-def hints(near: Near[R]) -> Iterator[str]:
-    """The confusions that are likely behind some differences."""
-    request, url = near.request, near.route.pattern.url
-    parts = {(mismatch.part, mismatch.path) for mismatch in near.mismatches}
-    if url.origin and ("url", "origin") in parts:
-        yield from origin_hints(url.origin, request)
-    if url.path and ("url", "path") in parts:
-        yield from path_hints(url.path, path_of(request))
-    if ("headers", "Upgrade") in parts and "Upgrade" not in request.headers:
-        yield "the route is for websockets, the request is none"
-    if ("json", "$") in parts and request.body and parsed_json(request) is MISSING:
-        yield "the body is not JSON"
-
-
-def origin_hints(expected: OriginPattern, request: Request) -> Iterator[str]:
-    """What may be behind another origin: http for https, or the reverse."""
-    if expected.matches_host(request.origin.host) and request.origin.scheme not in expected.ports:
-        yield f"the route is {join_names(expected.ports)}, the request {request.origin.scheme}"
-
-
-def path_hints(expected: PathPattern, path: str) -> Iterator[str]:
-    """What may be behind another path: its end, its case, a template that is too narrow."""
-    if expected.matches(path + "/") or (path.endswith("/") and expected.matches(path[:-1])):
-        yield "a slash at the end makes it another path"
-    elif expected.literal is not None:
-        if expected.literal.lower() == path.lower():
-            yield "paths are case-sensitive"
-    elif wider := wider_template(expected.regex, path):
-        yield wider
-
-
-def wider_template(regex: re.Pattern[str], path: str) -> str | None:
-    """What to write in place of placeholders that only a slash in the path kept from matching."""
-    if not re.fullmatch(regex.pattern.replace(DEFAULT_REGEX, ".+"), path):
-        return None
-    name = next(name for name in regex.groupindex if f"(?P<{name}>{DEFAULT_REGEX})" in regex.pattern)
-    return f"{{{name}}} ends at a slash; {{{name}:.+}} does not"
 
 
 def came_nearest(near: Near[R] | None) -> list[str]:

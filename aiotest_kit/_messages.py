@@ -18,6 +18,8 @@ from urllib.parse import parse_qsl
 from multidict import CIMultiDict, CIMultiDictProxy, MultiDict, MultiDictProxy
 from yarl import URL
 
+from ._errors import one_line
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
@@ -228,7 +230,11 @@ class Request:
         Raises:
             ValueError: the body is not JSON.
         """
-        return json.loads(self.body)
+        try:
+            return json.loads(self.body)
+        except json.JSONDecodeError as exc:
+            wrong = f"{exc.msg} in the body {one_line(self.body, 60)} of {self.method} {self.url}"
+            raise json.JSONDecodeError(wrong, exc.doc, exc.pos) from None
 
     def json_or(self, missing: object) -> object:
         """The body parsed as JSON, once for all who ask and so not to be changed; `missing` if it is none."""

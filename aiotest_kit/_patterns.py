@@ -103,7 +103,10 @@ def method_pattern(method: str | Iterable[object] | None) -> MethodPattern:
     names: dict[str, None] = {}
     for name in [method] if isinstance(method, str) else method:
         if not isinstance(name, str) or not TOKEN.fullmatch(name):
-            raise UsageError(f"{name!r} is not a method; a method is a word such as 'GET' (RFC 9110, 5.6.2)")
+            swapped = "; it comes before the URL" if isinstance(name, str) and "/" in name else ""
+            raise UsageError(
+                f"{name!r} is not a method; a method is a word such as 'GET' (RFC 9110, 5.6.2){swapped}"
+            )
         names[name.upper()] = None
     if not names:
         raise UsageError("no method given; write '*' for any")
@@ -208,6 +211,22 @@ def made(makers: Mapping[str, Callable[[object], Pattern]], given: Mapping[str, 
     return (make(given[name]) for name, make in makers.items() if name in given)
 
 
+OF_A_REPLY = frozenset({"status", "text", "html", "payload", "reason", "delay", "exception", "callback"})
+"""Options by which other libraries say at once what a route answers."""
+
+
+def check_match_options(options: Iterable[str]) -> None:
+    """Refuse an option that a route does not have; what it answers is said of it later."""
+    given = list(options)
+    answers = [name for name in given if name in OF_A_REPLY]
+    if answers:
+        raise UsageError(
+            f"{join_names(f'{name}=' for name in answers)}: what a route answers is said by its reply, "
+            "as in router.get(url).reply(200, json={...})"
+        )
+    check_options(given, MATCH_OPTIONS, "a route")
+
+
 class RequestPattern:
     """All that a route, or a question to the log of calls, asks of a request.
 
@@ -243,7 +262,7 @@ class RequestPattern:
         url: UrlLike | UrlPattern | None = None,
         **options: Unpack[MatchOptions],
     ) -> None:
-        check_options(options, MATCH_OPTIONS, "a route")
+        check_match_options(options)
         given = {name: value for name, value in options.items() if value is not None or name == "json"}
         bodies = [name for name in BODY_MAKERS if name in given]
         if len(bodies) > 1:

@@ -165,6 +165,8 @@ def reply_of_status(status: int, options: ReplyOptions) -> Reply:
 
     Replies are values, and a suite makes the same ones for each of its tests.
     """
+    if "status" in options:
+        raise UsageError("status=: the status comes first, as in reply(404)")
     if len(options) == 1 and "json" in options:
         body = encode_json(options["json"])
         if len(body) <= LONGEST_SHARED:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
-    from typing_extensions import Self, Unpack
+    from typing_extensions import Never, Self, Unpack
     from yarl import URL
 
     from ._answers import Answer
@@ -82,7 +82,7 @@ class Route(Asserted["Route"]):
         self,
         answer: object = 200,
         /,
-        *,
+        *more: Never,
         times: int | None = None,
         attempts: int | None = None,
         **options: Unpack[ReplyOptions],
@@ -100,6 +100,11 @@ class Route(Asserted["Route"]):
         Raises:
             UsageError: the answer cannot be given, or a keyword is unknown or contradicts another.
         """
+        if more:
+            raise UsageError(
+                f"reply({one_line(answer, 60)}, {one_line(more[0], 60)}): a body needs its name, as in "
+                "reply(200, json={...})"
+            )
         delay = 0.0
         if not isinstance(answer, int) and "delay" in options:
             delay = checked_delay(options.pop("delay"))

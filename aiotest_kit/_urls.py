@@ -250,6 +250,8 @@ def split_url(text: str) -> tuple[tuple[str, str] | None, str, list[tuple[str, s
     """A URL's scheme and authority, None where it has none; its path; its query parameters."""
     absolute = None if text.startswith("/") else ABSOLUTE.fullmatch(text)
     if absolute is None and not text.startswith("/"):
+        if "://" in text or text[:1] in ("^", ".", "("):
+            raise UsageError(f"{text!r} is no URL; for a regex write re.compile({text!r})")
         raise UsageError(
             f"{text!r}: a URL starts with a scheme, {'https://' + text!r}, or is a path, {'/' + text!r}"
         )

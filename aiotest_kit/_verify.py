@@ -99,9 +99,12 @@ class Calls(Sequence[Call[R]], Generic[R]):
         found = [call for call in self._calls if pattern.matches(call.request)]
         if len(found) == 1:
             return found[0]
+        if not self._calls:
+            raise AssertionError("there are no calls")
         if not found:
             raise AssertionError(explain_no_call(pattern, self))
-        raise AssertionError(f"{len(found)} calls, not one, are {pattern.describe()}{listing(found)}")
+        are = f"are {pattern.describe()}" if method or url or match else "were made"
+        raise AssertionError(f"{len(found)} calls, not one, {are}{listing(found)}")
 
     def clear(self) -> None:
         """Forget the calls."""

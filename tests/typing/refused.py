@@ -14,7 +14,7 @@ def misspelt(router: Router, route: Route) -> None:
 
 
 def positional(router: Router, route: Route) -> None:
-    route.reply(200, {"id": 7})  # type: ignore[call-arg, arg-type]  # pyright: ignore[reportCallIssue]
+    route.reply(200, {"id": 7})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     route.assert_called_with({"id": 7})  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     router.get("/users", "name")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 

@@ -1,14 +1,16 @@
 """Misuse, found where it is written: a `UsageError` at once, whose text says what would work."""
 
+import functools
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import date
 from typing import Any
+from unittest.mock import Mock
 
 import aiohttp
 import pytest
 
-from aiotest_kit import Reply, Router, UsageError
+from aiotest_kit import Reply, Request, Reset, Router, UsageError
 
 
 def generator() -> Iterator[bytes]:
@@ -300,7 +302,8 @@ ANSWERS = "reply with a status, a Reply, an exception, a fault or a handler"
         pytest.param(None, {}, f"cannot reply with None; {ANSWERS}", id="None"),
         pytest.param(True, {}, f"cannot reply with True; {ANSWERS}", id="bool"),
         pytest.param(0.5, {}, f"cannot reply with 0.5; {ANSWERS}", id="number"),
-        pytest.param(Reply, {}, f"cannot reply with the class Reply; {ANSWERS}", id="reply class"),
+        pytest.param(Reply, {}, "cannot reply with the class Reply; make one: Reply(...)", id="reply class"),
+        pytest.param(Reset, {}, "cannot reply with the class Reset; make one: Reset(...)", id="fault class"),
         pytest.param(int, {}, f"cannot reply with the class int; {ANSWERS}", id="any class"),
         pytest.param(
             NeedsArguments,
@@ -317,15 +320,22 @@ ANSWERS = "reply with a status, a Reply, an exception, a fault or a handler"
         pytest.param(
             Reply(204),
             {"headers": {"A": "1"}},
-            "headers: not with Reply(204); they go with a status",
+            "headers= goes with a status, as in reply(200, headers=...); got Reply(204) in its place",
             id="reply with keywords",
         ),
         pytest.param(
             {"a": 1},
             {"text": "x", "headers": {}},
-            "headers, text: not with {'a': 1}; they go with a status",
+            "headers=, text= go with a status, as in reply(200, headers=...); got {'a': 1} in its place",
             id="body with keywords",
         ),
+        pytest.param(
+            "404",
+            {"json": {}},
+            "json= goes with a status, as in reply(200, json=...); got '404' in its place",
+            id="status as text",
+        ),
+        pytest.param(200, {"status": 404}, "status=: the status comes first, as in reply(404)", id="status="),
         pytest.param(200, {"times": 0}, "times= is a whole number, 1 or more; got 0", id="times=0"),
         pytest.param(200, {"times": -1}, "times= is a whole number, 1 or more; got -1", id="times=-1"),
         pytest.param(200, {"times": 1.0}, "times= is a whole number, 1 or more; got 1.0", id="times=1.0"),
@@ -344,6 +354,61 @@ def test_answer(answer: object, options: dict[str, Any], message: str) -> None:
 
     assert message == refusal(lambda: route.reply(answer, **options))
     assert 1 == route.capacity
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"), [({"a": 1}, "{'a': 1}"), ("text", "'text'")], ids=["dict", "text"]
+)
+def test_body_without_its_name(body: Any, shown: str) -> None:
+    """A body behind the status is told its name."""
+    route: Any = Router().get("/a")
+
+    assert f"reply(200, {shown}): a body needs its name, as in reply(200, json={{...}})" == refusal(
+        lambda: route.reply(200, body)
+    )
+
+
+def test_called_handler() -> None:
+    """A handler that was called gave a coroutine, of which Python does not warn as never awaited."""
+
+    async def handler(request: Request) -> int:
+        return 200
+
+    called: Any = handler
+    assert "a coroutine can be awaited only once; pass the function 'handler' itself" == refusal(
+        lambda: Router().get("/a").reply(called(None))
+    )
+
+
+@pytest.mark.parametrize(
+    ("handler", "wrong"),
+    [
+        pytest.param(lambda: 200, "too many positional arguments", id="takes nothing"),
+        pytest.param(lambda request, client: 200, "missing a required argument: 'client'", id="needs two"),
+    ],
+)
+def test_handler_of_something_else(handler: Any, wrong: str) -> None:
+    """A handler that cannot be called with a request is refused where it is given."""
+    place = f"{__file__}:{handler.__code__.co_firstlineno}"
+
+    assert f"handler '<lambda>' ({place}) is called with the request: {wrong}" == refusal(
+        lambda: Router().get("/a").reply(handler)
+    )
+
+
+def test_handler_behind_a_decorator() -> None:
+    """What a decorator adds to the arguments is not asked for, nor what cannot be known."""
+
+    def handler(request: Request, client: str) -> str:
+        return client
+
+    @functools.wraps(handler)
+    def decorated(request: Request) -> str:
+        return handler(request, "ann")
+
+    unknown = Mock(__signature__="of no kind")
+    route = Router().get("/a").replies(decorated, Mock(), unknown).reply(times=1)
+    assert 4 == route.capacity
 
 
 @pytest.mark.parametrize(

@@ -191,6 +191,24 @@ def test_check_options() -> None:
     assert "unknown option 'xyz' for a reply; options are: delay, times" == str(far.value)
 
 
+@pytest.mark.parametrize(
+    ("option", "allowed", "hint"),
+    [
+        ("params", ["query"], "; did you mean 'query'?"),
+        ("data", ["form", "body"], "; did you mean 'form' or 'body'?"),
+        ("payload", ["json"], "; did you mean 'json'?"),
+        ("payload", ["text"], ""),
+    ],
+)
+def test_options_by_other_names(option: str, allowed: list[str], hint: str) -> None:
+    """What aiohttp and others call an option is understood, where there is that option."""
+    with pytest.raises(UsageError) as raised:
+        check_options([option], allowed, "it")
+
+    options = ", ".join(sorted(allowed))
+    assert f"unknown option {option!r} for it; options are: {options}{hint}" == str(raised.value)
+
+
 def test_missing_shows_as_missing() -> None:
     """What is not there is not mistaken for a text."""
     assert "<missing>" == repr(MISSING)

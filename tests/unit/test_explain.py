@@ -221,6 +221,14 @@ def test_miss_of_a_regex() -> None:
     )
 
 
+VARIES = "what varies is written {name}, and {name:.+} where it has slashes"
+NO_REGEX = "a str is no regex; write {name:regex} for a part of it, or re.compile() for the whole URL"
+JUST_A_WORD = "what is behind the colon is a regex; {id:int} stands for just this word"
+BEGINS = "a regex begins where the URL does; '.*' in front of it finds it anywhere"
+QUERY = "the query is a part of the URL that the regex has to match"
+SIGNS = "'?' and others have a meaning in a regex; re.escape() takes it from them"
+
+
 @pytest.mark.parametrize(
     ("url", "sent", "hints"),
     [
@@ -239,6 +247,18 @@ def test_miss_of_a_regex() -> None:
         ("/{id:\\d+}", "http://api.test/x", []),
         ("/Users", "http://api.test/users", ["paths are case-sensitive"]),
         ("/users", "http://api.test/orders", []),
+        ("/users/:id", "http://api.test/users/7", [VARIES]),
+        ("/users/<int:id>/x", "http://api.test/users/7/x", [VARIES]),
+        ("/users/*", "http://api.test/users/7", [VARIES]),
+        ("/users/:id", "http://api.test/orders/7", []),
+        ("/users/\\d+", "http://api.test/users/7", [NO_REGEX]),
+        ("/users/.*", "http://api.test/users/7/x", [NO_REGEX]),
+        ("/users/(", "http://api.test/users/7", []),
+        ("/users/{id:int}", "http://api.test/users/7", [JUST_A_WORD]),
+        ("/users/{id:int}", "http://api.test/orders/7", []),
+        (re.compile("/users$"), "http://api.test/users", [BEGINS]),
+        (re.compile("http://api.test/users$"), "http://api.test/users?a=1", [QUERY]),
+        (re.compile("http://api.test/users?a=1"), "http://api.test/users?a=1", [SIGNS]),
         (
             "https://api.test/users",
             "http://api.test/users/",
@@ -256,20 +276,30 @@ def test_hints(url: Any, sent: str, hints: list[str]) -> None:
     ]
 
 
+FORM = "application/x-www-form-urlencoded"
+
+
 @pytest.mark.parametrize(
-    ("json", "body", "hints"),
+    ("match", "content_type", "body", "hints"),
     [
-        ({"a": 1}, b"a=1", ["       hint: the body is not JSON"]),
-        ({"a": 1}, b"", []),
-        (1, b"2", []),
-        ({"a": 1}, b'{"a": 2}', []),
+        ({"json": {"a": 1}}, "", b"a=1", ["the body is not JSON"]),
+        ({"json": {"a": 1}}, FORM, b"a=1", [f"the body is {FORM}, not JSON"]),
+        ({"json": {"a": 1}}, "", b"", []),
+        ({"json": 1}, "", b"2", []),
+        ({"json": {"a": 1}}, "", b'{"a": 2}', []),
+        ({"form": {"a": "1"}}, "application/json", b'{"a": 1}', ["the body is application/json, not a form"]),
+        ({"form": {"a": "1"}}, FORM, b"a=2", []),
     ],
 )
-def test_hint_on_json(json: object, body: bytes, hints: list[str]) -> None:
-    """A body that is not JSON is told from JSON that differs as a whole."""
-    report = explain_miss(ask(body=body), [route("GET", "/", json=json)])
+def test_hint_on_the_body(match: Any, content_type: str, body: bytes, hints: list[str]) -> None:
+    """A body of another kind is told from one that differs."""
+    fields = ((b"Content-Type", content_type.encode()),) if content_type else ()
+    request = Request("GET", Origin("http", "api.test", 80), "/", fields, body)
+    report = explain_miss(request, [route("GET", "/", **match)])
 
-    assert hints == [line for line in report.split("\n") if "hint" in line]
+    assert [f"       hint: {hint}" for hint in hints] == [
+        line for line in report.split("\n") if "hint" in line
+    ]
 
 
 # ---- how values are shown ----

@@ -27,7 +27,7 @@ LAYOUT = """
     _expected _gate
     _urls _fields
     _patterns
-    _answers _asgi _mounts _connect_faults _faults _index _forward _explain
+    _answers _asgi _mounts _connect_faults _faults _index _forward _hints _explain
     _websocket _websocket_script _conversation
     _verify _steps
     _routes _websocket_routes _finder

@@ -187,8 +187,12 @@ def test_json_is_parsed_anew() -> None:
 
 def test_json_of_something_else() -> None:
     """A body that is not JSON says so."""
-    with pytest.raises(json.JSONDecodeError):
-        asked(body=b"{").json()
+    with pytest.raises(json.JSONDecodeError) as raised:
+        asked(body=b"a=1").json()
+
+    assert "Expecting value in the body b'a=1' of GET http://api.test/: line 1 column 1 (char 0)" == str(
+        raised.value
+    )
 
 
 FORM = "application/x-www-form-urlencoded"

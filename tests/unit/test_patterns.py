@@ -55,6 +55,11 @@ def test_method_mismatch(method: Any) -> None:
         ("", "'' is not a method; a method is a word such as 'GET'"),
         ("GET POST", "'GET POST' is not a method"),
         ("GET,POST", "'GET,POST' is not a method"),
+        (
+            "/users",
+            "'/users' is not a method; a method is a word such as 'GET' (RFC 9110, 5.6.2); "
+            "it comes before the URL",
+        ),
         (["GET", 3], "3 is not a method"),
         ([], "no method given; write '*' for any"),
     ],
@@ -264,6 +269,11 @@ def test_matches_before_the_body(request_: Request, line: bool, head: bool) -> N
             "unknown option 'heeders' for a route; options are: body, cookies, form, headers, ",
         ),
         ({"heeders": {}}, "did you mean 'headers'?"),
+        (
+            {"status": 200, "payload": {}},
+            "status=, payload=: what a route answers is said by its reply, as in "
+            "router.get(url).reply(200, json={...})",
+        ),
         ({"json": 1, "body": b""}, "a request has one body; give only one of: body, json"),
         ({"json": None, "form": {}}, "a request has one body; give only one of: json, form"),
         ({"query": {"a": True}}, "query 'a': True has no one spelling; write text, or [] for 'absent'"),

@@ -226,6 +226,11 @@ def test_no_captures_of_a_mismatch() -> None:
         ("users", "'users': a URL starts with a scheme, 'https://users', or is a path, '/users'"),
         ("api.test/x", "a URL starts with a scheme, 'https://api.test/x'"),
         ("localhost:8080/x", "a URL starts with a scheme, 'https://localhost:8080/x'"),
+        (
+            "https?://api.test/x",
+            "'https?://api.test/x' is no URL; for a regex write re.compile('https?://api.test/x')",
+        ),
+        (".*/users", "'.*/users' is no URL; for a regex write re.compile('.*/users')"),
         ("?page=2", "or is a path, '/?page=2'"),
         ("ftp://api.test/", "unknown scheme 'ftp'; schemes are: http, https, ws, wss, *"),
         ("http:///x", "'' is not a host with an optional port"),

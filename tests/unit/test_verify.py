@@ -126,6 +126,11 @@ REPORTS: list[tuple[str, Callable[[Log], object], str]] = [
   1. POST http://api.test/users
   2. POST http://api.test/users
 """),
+    ("one of all", lambda log: log.users.calls.one(), """
+2 calls, not one, were made
+  1. POST http://api.test/users
+  2. POST http://api.test/users
+"""),
     ("one of none as asked", lambda log: log.router.calls.one(method="PUT", url="/users"), """
 no call is PUT /users
   nearest of 3 calls:
@@ -245,7 +250,8 @@ NO_CALLS: list[tuple[str, Callable[[Log], object], str]] = [
         lambda log: log.users.assert_any_call(method="GET"),
         "no call is GET *\n  there are no calls",
     ),
-    ("one", lambda log: log.router.calls.one(), "no call is any request\n  there are no calls"),
+    ("one", lambda log: log.router.calls.one(), "there are no calls"),
+    ("one as asked", lambda log: log.router.calls.one(method="GET"), "there are no calls"),
     (
         "assert_calls",
         lambda log: log.router.assert_calls([log.users]),
