@@ -16,7 +16,7 @@ from pathlib import Path
 from .contenders import CONTENDERS, FLOOR
 from .environments import Unavailable
 from .plugin_cost import plugin_milliseconds
-from .report import budget_table, budgets, floors, ratios
+from .report import app_clients, budget_table, budgets, floors, ratios
 from .rounds import Plan, Row, measure, weigh
 
 PLUGIN = "plugin"
@@ -46,7 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lines = budgets(rows, plugin)
 
     print(f"{machine()}; {time.monotonic() - started:.0f} s")
-    print(f"\n{ratios(rows)}\n\n{floors(rows)}")
+    of_apps = [row for row in rows if CONTENDERS[row.name].of_app]
+    others = [row for row in rows if row not in of_apps]
+    print(f"\n{ratios(others)}\n\n{floors(others)}")
+    if of_apps:
+        print(f"\n{app_clients(of_apps)}")
     print(f"\n{budget_table(lines)}")
     if options.json:
         figures = {

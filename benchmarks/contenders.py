@@ -17,7 +17,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import TestClient, TestServer
 
 from .floor import CannedConnector
 
@@ -32,7 +32,7 @@ BODY = {"id": 7, "name": "Ada", "email": "ada@example.test", "admin": False}
 class Door:
     """An open stub: a session whose calls to ``origin`` it answers, and how to make it forget past calls."""
 
-    session: aiohttp.ClientSession
+    session: aiohttp.ClientSession | TestClient[Any, Any]
     origin: str
     forget: Callable[[], object] = lambda: None
 
@@ -43,7 +43,10 @@ Open = Callable[[Paths], AbstractAsyncContextManager[Door]]
 
 @dataclass(frozen=True)
 class Contender:
-    """One row of the table. ``keep`` is for what can stay from test to test: a server, or routes."""
+    """One row of a table. ``keep`` is for what can stay from test to test: a server, routes, or an app.
+
+    ``of_app`` says that it is a client of an app, which is compared with ``aiohttp_client`` and not the floor.
+    """
 
     name: str
     environment: str
@@ -51,6 +54,7 @@ class Contender:
     ours: bool = False
     records: bool = True
     keep: Callable[[], AbstractAsyncContextManager[Open]] | None = None
+    of_app: bool = False
 
 
 @asynccontextmanager
@@ -118,14 +122,67 @@ async def keep_mock_session() -> AsyncIterator[Open]:
 
 @asynccontextmanager
 async def open_test_server(paths: Paths) -> AsyncIterator[Door]:
+    async with TestServer(app_of(paths)) as server, aiohttp.ClientSession() as session:
+        yield Door(session, str(server.make_url("")).rstrip("/"))
+
+
+def app_of(paths: Paths) -> web.Application:
     async def answer(request: web.Request) -> web.Response:
         return web.json_response(BODY)
 
     app = web.Application()
     for path in paths:
         app.router.add_get(path, answer)
-    async with TestServer(app) as server, aiohttp.ClientSession() as session:
-        yield Door(session, str(server.make_url("")).rstrip("/"))
+    return app
+
+
+OTHER_PATHS = ("/users", "/users/{id}/orders", "/items/{id}", "/health")
+
+
+def handful_of(paths: Paths) -> web.Application:
+    """An app as a small service is."""
+    return app_of([*OTHER_PATHS, *paths])
+
+
+Serve = Callable[[web.Application], TestClient[Any, Any]]
+
+
+def on_tcp(app: web.Application) -> TestClient[Any, Any]:
+    """The client that the fixture ``aiohttp_client`` of pytest-aiohttp makes."""
+    return TestClient(TestServer(app))
+
+
+def in_memory(app: web.Application) -> TestClient[Any, Any]:
+    """The client that the fixture ``aiohttp_stub_client`` makes."""
+    kit = import_module("aiotest_kit")
+    client: TestClient[Any, Any] = kit.StubClient(kit.StubServer(app))
+    return client
+
+
+@asynccontextmanager
+async def open_client(serve: Serve, app: web.Application) -> AsyncIterator[Door]:
+    client = serve(app)
+    await client.start_server()
+    try:
+        yield Door(client, "")
+    finally:
+        await client.close()
+
+
+def open_app(paths: Paths, serve: Serve) -> AbstractAsyncContextManager[Door]:
+    return open_client(serve, handful_of(paths))
+
+
+@asynccontextmanager
+async def keep_app(serve: Serve) -> AsyncIterator[Open]:
+    apps: list[web.Application] = []
+
+    def reopen(paths: Paths) -> AbstractAsyncContextManager[Door]:
+        if not apps:
+            apps.append(handful_of(paths))
+        return open_client(serve, apps[0])
+
+    yield reopen
 
 
 @asynccontextmanager
@@ -208,6 +265,8 @@ ARESPONSES = "aiotest_kit.compat.aresponses"
 FLOOR = "floor"
 MOCK = "mock"
 MOCK_SESSION = "mock_session"
+AIOHTTP_CLIENT = "aiohttp_client"
+STUB_CLIENT = "aiohttp_stub_client"
 
 CONTENDERS = {
     contender.name: contender
@@ -229,5 +288,22 @@ CONTENDERS = {
         Contender("aiointercept", "aiointercept", open_aiointercept, keep=keep_aiointercept),
         Contender("aresponses", "servers", open_aresponses),
         Contender("pytest-httpserver", "servers", open_pytest_httpserver, keep=keep_pytest_httpserver),
+        Contender(
+            AIOHTTP_CLIENT,
+            "own",
+            partial(open_app, serve=on_tcp),
+            records=False,
+            keep=partial(keep_app, on_tcp),
+            of_app=True,
+        ),
+        Contender(
+            STUB_CLIENT,
+            "own",
+            partial(open_app, serve=in_memory),
+            ours=True,
+            records=False,
+            keep=partial(keep_app, in_memory),
+            of_app=True,
+        ),
     )
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .contenders import MOCK
+from .contenders import AIOHTTP_CLIENT, MOCK, STUB_CLIENT
 from .rounds import MANY_CALLS, MANY_ROUTES, Row
 
 FEW, MANY = (f"{count} routes" for count in MANY_ROUTES)
@@ -48,6 +48,19 @@ def ratios(rows: Sequence[Row]) -> str:
     return aligned(lines)
 
 
+def app_clients(rows: Sequence[Row]) -> str:
+    """Start, one call and close of the clients of an app: how long, and how many times as fast as aiohttp's."""
+    lines = [["", "app made", "the same", ""], ["", "each time", "app again", "aiohttp"]]
+    for row in rows:
+        if row.unavailable is not None:
+            lines.append([row.name, f"n/a: {row.unavailable}"])
+            continue
+        figures = [row.figures[name] for name in ("cycle", "kept")]
+        cells = [f"{figure.microseconds:,.0f} us, {1 / figure.ratio:.2f} x" for figure in figures]
+        lines.append([row.name, *cells, row.aiohttp])
+    return aligned(lines)
+
+
 def floors(rows: Sequence[Row]) -> str:
     """What 1.00 was, in microseconds, for each aiohttp."""
     found = {row.aiohttp: row.floor for row in reversed(rows) if row.floor}
@@ -58,8 +71,8 @@ def floors(rows: Sequence[Row]) -> str:
 
 
 def budgets(rows: Sequence[Row], plugin: float | None) -> list[Budget]:
-    """The five lines of the budget, of the ``mock()`` row, in the order of the design."""
-    row = next((row for row in rows if row.name == MOCK), Row(MOCK))
+    """The lines of the budget: five of the ``mock()`` row, in the order of the design, and one of apps."""
+    row = row_of(rows, MOCK)
     ratio = {name: figure.ratio for name, figure in row.figures.items()}
     kept = None if row.kept_bytes is None else row.kept_bytes / 1024
     return [
@@ -72,7 +85,30 @@ def budgets(rows: Sequence[Row], plugin: float | None) -> list[Budget]:
             (kept, 1.5, "KiB kept"),
         ),
         budget("pytest plugin beside pytest-aiohttp", (plugin, 10, "ms")),
+        *(
+            at_least(f"{STUB_CLIENT}: start, one call, close; {app}", speed(row_of(rows, STUB_CLIENT), name), 3)
+            for name, app in (("cycle", "a new app"), ("kept", "the same app"))
+        ),
     ]
+
+
+def row_of(rows: Sequence[Row], name: str) -> Row:
+    return next((row for row in rows if row.name == name), Row(name))
+
+
+def speed(row: Row, name: str) -> float | None:
+    """How many times as fast as its base."""
+    return 1 / row.figures[name].ratio if name in row.figures else None
+
+
+def at_least(what: str, measured: float | None, limit: float) -> Budget:
+    """A line that holds when a client of an app is so many times as fast as aiohttp's own."""
+    return Budget(
+        what,
+        "n/a" if measured is None else f"{measured:.2f} x as fast as {AIOHTTP_CLIENT}",
+        f"{limit:g} x",
+        within=None if measured is None else measured >= limit,
+    )
 
 
 def quotient(ratio: dict[str, float], name: str) -> float | None:

@@ -1,8 +1,8 @@
 """Worker processes, asked in turn, and what their answers come to.
 
-Owns the order of measuring: every batch of a contender follows a batch of the floor of the same aiohttp, and
-all of a contender's measures take turns, so that whatever else the machine does hits all of them alike. Knows
-nothing of tables and budgets.
+Owns the order of measuring: every batch of a contender follows a batch of its base, and all of a contender's
+measures take turns, so that whatever else the machine does hits all of them alike. The base is the floor of the
+same aiohttp; for a client of an app it is that of pytest-aiohttp. Knows nothing of tables and budgets.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 from types import TracebackType
 
-from .contenders import FLOOR, Contender
+from .contenders import AIOHTTP_CLIENT, FLOOR, Contender
 from .environments import ROOT, Unavailable, interpreter, last_error
 
 MANY_ROUTES = (100, 10_000)
@@ -45,7 +45,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Figure:
-    """The median of one measure: in microseconds, and as a multiple of the floor of the same round."""
+    """The median of one measure: in microseconds, and as a multiple of the same round's base."""
 
     microseconds: float
     ratio: float
@@ -53,7 +53,7 @@ class Figure:
 
 @dataclass
 class Row:
-    """All that was found out about one contender. Keyed by measure; ``floor`` is in microseconds."""
+    """All that was found out about one contender. Keyed by measure; ``floor``, its base, is in microseconds."""
 
     name: str
     aiohttp: str = ""
@@ -117,6 +117,8 @@ def measures_of(contender: Contender, plan: Plan) -> dict[str, list[str]]:
     measures = {"call": ["call"], "cycle": ["cycle"]}
     if contender.name == FLOOR:
         return measures
+    if contender.of_app:
+        return {"cycle": ["cycle"], "kept": ["kept"]}
     if contender.keep is not None:
         measures["kept"] = ["kept"]
     for routes in MANY_ROUTES:
@@ -137,15 +139,16 @@ def measure(contender: Contender, plan: Plan) -> Row:
         row.unavailable = str(error)
     else:
         row.figures = {name: figure(pairs) for name, pairs in samples.items()}
-        row.floor = {name: median(floor for floor, _ in samples[name]) for name in ("call", "cycle")}
+        row.floor = {name: median(floor for floor, _ in pairs) for name, pairs in samples.items()}
     return row
 
 
 def sample(contender: Contender, plan: Plan, samples: dict[str, list[tuple[float, float]]]) -> str:
-    """Add the (floor, contender) times of one set of processes to ``samples``. Returns its aiohttp."""
+    """Add the (base, contender) times of one set of processes to ``samples``. Returns its aiohttp."""
     python = interpreter(contender.environment)
+    base, bases = (AIOHTTP_CLIENT, ("cycle", "kept")) if contender.of_app else (FLOOR, ("call", "cycle"))
     with ExitStack() as stack:
-        floors = {name: stack.enter_context(Worker(python, FLOOR, name)) for name in ("call", "cycle")}
+        floors = {name: stack.enter_context(Worker(python, base, name)) for name in bases}
         workers = {
             name: stack.enter_context(Worker(python, contender.name, *arguments))
             for name, arguments in measures_of(contender, plan).items()
@@ -153,13 +156,13 @@ def sample(contender: Contender, plan: Plan, samples: dict[str, list[tuple[float
         versions = [str(worker.read()["aiohttp"]) for worker in (*floors.values(), *workers.values())]
         for _ in range(plan.rounds):
             for name, worker in workers.items():
-                floor = floors["cycle" if name in ("cycle", "kept") else "call"]
+                floor = floors.get(name) or floors["cycle" if name == "kept" else "call"]
                 samples[name].append((floor.time(plan.batch), worker.time(plan.batch)))
     return versions[0]
 
 
 def figure(pairs: Sequence[tuple[float, float]]) -> Figure:
-    """Medians of (floor, contender) pairs; a ratio is that of one pair, whose two were neighbours in time."""
+    """Medians of (base, contender) pairs; a ratio is that of one pair, whose two were neighbours in time."""
     return Figure(median(own for _, own in pairs), median(own / floor for floor, own in pairs))
 
 
