@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ._app import StubClient, StubServer
+    from ._app_calls import AppCall
     from ._app_routes import named_route
     from ._around import SessionCall, around_requests
     from ._clock import VirtualClock, VirtualTime, virtual_time
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from ._tls import Tls
     from ._upstream import Upstream
     from ._verify import Calls
-    from ._visits import AppCall
     from ._websocket import WebSocketConnection, WebSocketMessage
     from ._websocket_routes import WebSocketRoute
     from ._websocket_script import (
@@ -138,6 +138,7 @@ __all__ = [
 HOMES: dict[str, tuple[str, ...]] = {
     "_around": ("SessionCall", "around_requests"),
     "_app": ("StubClient", "StubServer"),
+    "_app_calls": ("AppCall",),
     "_app_routes": ("named_route",),
     "_connect_faults": ("ConnectTimeout", "DNSFailure", "Refuse", "TLSFailure"),
     "_errors": ("LeakWarning", "LoopMismatchError", "UnmatchedRequest", "UsageError", "VirtualTimeError"),
@@ -172,7 +173,6 @@ HOMES: dict[str, tuple[str, ...]] = {
     "_stub_clients": ("StubClientFactory",),
     "_stubs": ("AppRequest", "Stub", "Stubs"),
     "_verify": ("Calls",),
-    "_visits": ("AppCall",),
     "_websocket": ("WebSocketConnection", "WebSocketMessage"),
     "_websocket_routes": ("WebSocketRoute",),
     "_websocket_script": (

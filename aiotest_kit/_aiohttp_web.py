@@ -15,19 +15,19 @@ from aiohttp import StreamReader, http, web
 from aiohttp.test_utils import BaseTestServer, TestClient
 from multidict import CIMultiDictProxy
 
-from ._aiohttp import MemoryTCPConnector
+from ._aiohttp import connect_through
+from ._pipe import MemoryTransport
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 
     from aiohttp.abc import AbstractStreamWriter
+    from aiohttp.client_proto import ResponseHandler
     from aiohttp.client_reqrep import ClientRequest
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
     from multidict import CIMultiDict
     from yarl import URL
-
-    from ._aiohttp import Door
 
     # Generic since 3.11.
     TestClientOfApp: TypeAlias = TestClient[web.Request, web.Application]
@@ -45,6 +45,7 @@ __all__ = [
     "Resolve",
     "Run",
     "SharedRunner",
+    "apps_of",
     "installed_resolve",
     "leave_as_before",
     "read_again",
@@ -60,40 +61,47 @@ class Exchanged(Protocol):
     """What is told of the reply that goes out on a writer."""
 
     def head_sent(self, status_line: str, headers: CIMultiDict[str]) -> None:
-        """The head, `HTTP/1.1 200 OK` and the fields as they are sent."""
+        """The head, `HTTP/1.1 200 OK` and the fields as they are sent; they may change later."""
         ...
 
-    def body_sent(self, data: bytes) -> None:
-        """A piece of the body, before it is compressed or chunked."""
+    def body_sent(self, data: bytes | bytearray | memoryview) -> None:
+        """A piece of the body, before it is compressed or chunked; it may change later."""
         ...
 
-    def sent(self) -> None:
-        """That was all."""
+    def end_sent(self, data: bytes) -> None:
+        """The last piece of the body."""
         ...
 
 
 class RecordingWriter(http.StreamWriter):
-    """A writer as `RequestHandler.start` makes it for each request, which tells what goes through it."""
+    """A writer as `RequestHandler.start` makes it for each request, which tells what goes through it.
 
-    def __init__(self, protocol: Any, exchanged: Exchanged) -> None:
-        super().__init__(protocol, asyncio.get_running_loop())
-        self._exchanged = exchanged
+    `exchanged` is told, once there is one.
+    """
 
-    async def write_headers(self, status_line: str, headers: CIMultiDict[str]) -> None:
+    exchanged: Exchanged | None = None
+
+    # They give the coroutines on: one of their own would cost every reply something.
+
+    def write_headers(self, status_line: str, headers: CIMultiDict[str]) -> Coroutine[Any, Any, None]:
         """Send the head."""
-        self._exchanged.head_sent(status_line, headers)
-        await super().write_headers(status_line, headers)
+        if self.exchanged is not None:
+            self.exchanged.head_sent(status_line, headers)
+        return super().write_headers(status_line, headers)
 
-    async def write(self, chunk: Any, **options: Any) -> None:
+    def write(self, chunk: Any, **options: Any) -> Coroutine[Any, Any, None]:
         """Send a piece of the body."""
-        self._exchanged.body_sent(bytes(chunk))
-        await super().write(chunk, **options)
+        if self.exchanged is not None:
+            self.exchanged.body_sent(chunk)
+        return super().write(chunk, **options)
 
-    async def write_eof(self, chunk: bytes = b"") -> None:
+    def write_eof(self, chunk: bytes = b"") -> Coroutine[Any, Any, None]:
         """Send the last piece of the body."""
-        self._exchanged.body_sent(bytes(chunk))
-        self._exchanged.sent()
-        await super().write_eof(chunk)
+        if self.exchanged is not None:
+            self.exchanged.end_sent(chunk)
+            # It holds the request, which holds this: do not leave a cycle for the garbage collector.
+            self.exchanged = None
+        return super().write_eof(chunk)
 
 
 class Doorway(Protocol):
@@ -140,6 +148,14 @@ class AppServer(web.Server):
         doorway.behind = super().__call__()
         return doorway
 
+    def connection_lost(self, handler: Any, exc: BaseException | None = None) -> None:
+        """Forget a connection."""
+        if handler._waiter is None:
+            super().connection_lost(handler, exc)
+        else:
+            # Nothing is being answered on it, so that nobody has to wait for its end.
+            self._connections.pop(handler, None)
+
 
 class Run(Protocol):
     """One run of an app, from its startup to its cleanup, that several servers share."""
@@ -168,7 +184,10 @@ class SharedRunner(web.AppRunner):
         else:
             server = await super()._make_server()
             self._run.started()
-        return AppServer(server, self._doorway)
+        made = AppServer(server, self._doorway)
+        # It may hold who holds this.
+        del self._doorway
+        return made
 
     async def shutdown(self) -> None:
         """Run the app's `on_shutdown`."""
@@ -187,6 +206,13 @@ def state_of(app: web.Application) -> dict[Any, Any]:
 
 OF_A_RUN = ("_loop", "_frozen", "_debug")
 """Attributes of an application that its start sets."""
+
+
+def apps_of(app: web.Application) -> Iterator[web.Application]:
+    """An app, and all its sub-apps."""
+    yield app
+    for sub_app in app._subapps:
+        yield from apps_of(sub_app)
 
 
 def leave_as_before(apps: Iterable[web.Application]) -> Callable[[], None]:
@@ -247,14 +273,19 @@ def read_again(request: web.Request, data: bytes) -> None:
     request._cache.pop("content", None)
 
 
-class AppConnector(MemoryTCPConnector):
-    """A connector that a door takes to an app; elsewhere it goes as any other connector does.
+OpenConnection: TypeAlias = "Callable[[ClientRequest, Callable[[], ResponseHandler]], ResponseHandler]"
+"""Connects the protocol that its second argument makes, for a request."""
+
+
+class AppConnector(aiohttp.BaseConnector):
+    """A connector whose connections to an app `open_connection` makes; elsewhere it goes as any other does.
 
     `is_app` says of a URL whether it is the app's.
     """
 
-    def __init__(self, door: Door, is_app: Callable[[URL], bool]) -> None:
-        super().__init__(door)
+    def __init__(self, open_connection: OpenConnection, is_app: Callable[[URL], bool]) -> None:
+        super().__init__()
+        self._open_connection = open_connection
         self._is_app = is_app
         self._elsewhere: aiohttp.TCPConnector | None = None
 
@@ -262,14 +293,29 @@ class AppConnector(MemoryTCPConnector):
         self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
     ) -> Connection:
         """A connection for `req`."""
-        if self._is_app(req.url):
-            return await super().connect(req, traces, timeout)
+        if req.proxy is None and self._is_app(req.url):
+            # Whatever is installed in its place now: the app is in reach of no mock.
+            return await connect_through(self, req, traces, timeout)
         if self._elsewhere is None:
             self._elsewhere = aiohttp.TCPConnector()
         return await self._elsewhere.connect(req, traces, timeout)
 
+    async def _create_connection(
+        self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> ResponseHandler:
+        try:
+            return self._open_connection(req, self._factory)
+        except OSError as exc:
+            raise aiohttp.ClientConnectorError(req.connection_key, exc) from exc
+
     async def close(self, *args: Any, **options: Any) -> None:
         """Close the connections to everywhere."""
+        for pooled in self._conns.values():
+            for protocol, _ in pooled:
+                transport = protocol.transport
+                if isinstance(transport, MemoryTransport):
+                    # Otherwise the session would wait for it, and then the server.
+                    transport.end()
         await super().close(*args, **options)
         if self._elsewhere is not None:
             await self._elsewhere.close(*args, **options)

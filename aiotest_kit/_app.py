@@ -7,18 +7,19 @@ they are reached. Knows nothing of pytest.
 from __future__ import annotations
 
 import asyncio
+import ssl
 import sys
 from contextlib import suppress
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, overload
 
 from aiohttp import web
 from yarl import URL
 
 from ._aiohttp import raise_in_client
-from ._aiohttp_web import AppClient, AppConnector, PortlessServer, SharedRunner, set_match_info
-from ._app_routes import apps_of
+from ._aiohttp_web import AppClient, AppConnector, PortlessServer, SharedRunner, apps_of, set_match_info
 from ._errors import UsageError, one_line
+from ._guest import implied_context
 from ._memory import cancel_tasks
 from ._messages import Origin
 from ._pipe import connected
@@ -30,11 +31,10 @@ from ._visits import Connection
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
-    from weakref import ReferenceType
 
     from aiohttp.client_proto import ResponseHandler
+    from aiohttp.client_reqrep import ClientRequest
 
-    from ._aiohttp import Dial, View
     from ._routes import HandlerError, Kept, Miss, Route
 
 __all__ = ["Door", "StubClient", "StubServer"]
@@ -86,10 +86,17 @@ class StubServer(PortlessServer):
         self.door: Door | None = door
         self.origin: URL = checked_origin("http://app.test" if base_url is None else base_url)
         self.calls: Calls[web.AbstractRoute] = Calls()
-        self.stubs: Stubs = Stubs(app, self.calls)
         self.allow_server_errors = allow_server_errors
+        self._stubs: Stubs | None = None
         self._overrides: list[Override[Any]] = []
         self._run: AppRun | None = None
+
+    @property
+    def stubs(self) -> Stubs:
+        """Routes over those of the app, which answer in their place."""
+        if self._stubs is None:
+            self._stubs = Stubs(self.app, self.calls)
+        return self._stubs
 
     async def start_server(self, loop: asyncio.AbstractEventLoop | None = None, **options: Any) -> None:
         """Start the app and serve it.
@@ -121,7 +128,8 @@ class StubServer(PortlessServer):
         if run is None:
             return
         self._run = None
-        cancel_tasks(self.stubs.tasks)
+        if self._stubs is not None:
+            cancel_tasks(self._stubs.tasks)
         for override in self._overrides:
             override.undo()
         run.leave()
@@ -188,7 +196,7 @@ class StubServer(PortlessServer):
     @property
     def never_called(self) -> tuple[Route, ...]:
         """The stubs that no request reached and that are not optional."""
-        return self.stubs.never_called
+        return () if self._stubs is None else self._stubs.never_called
 
     @property
     def unfinished(self) -> tuple[str, ...]:
@@ -198,13 +206,18 @@ class StubServer(PortlessServer):
     @property
     def handler_errors(self) -> tuple[HandlerError, ...]:
         """What escaped from the app and from handlers of stubs, in order."""
-        return self.stubs.handler_errors
+        return () if self._stubs is None else self._stubs.handler_errors
 
     def let_go(self) -> dict[asyncio.Task[None], Kept]:
         """Let no fault keep a client waiting any more; see `Router.let_go`."""
-        return self.stubs.let_go()
+        return {} if self._stubs is None else self._stubs.let_go()
 
     # What a connection asks of it.
+
+    @property
+    def stubs_in_use(self) -> Stubs | None:
+        """The stubs, if there are any."""
+        return self._stubs if self._stubs is not None and self._stubs.in_use else None
 
     async def resolve(self, request: web.Request) -> web.UrlMappingMatchInfo:
         """What the app's router says of a request, noted in the request."""
@@ -219,7 +232,9 @@ class StubServer(PortlessServer):
         if not self.allow_server_errors:
             self.stubs.failed(error)
 
-    def open_connection(self, dial: Dial, factory: Callable[[], ResponseHandler]) -> ResponseHandler:
+    def open_connection(
+        self, request: ClientRequest, factory: Callable[[], ResponseHandler]
+    ) -> ResponseHandler:
         """The client's protocol on a new connection in memory.
 
         Raises:
@@ -227,54 +242,16 @@ class StubServer(PortlessServer):
         """
         if self.runner is None or self.runner.server is None:
             raise ConnectionRefusedError(111, f"{self.origin} is not served")
-        loop = asyncio.get_running_loop()
         client = factory()
         connection: Any = self.runner.server()
         connection.fail = partial(raise_in_client, client)
-        transport = connected(loop, client, connection, (ADDRESS, self.origin.port))
-        transport.secure(dial.ssl, dial.server_hostname)
-        transport.other.secure(dial.ssl, None)
+        address = ADDRESS, self.origin.port
+        transport = connected(asyncio.get_running_loop(), client, connection, address)
+        if self.origin.scheme == "https":
+            context = request.ssl if isinstance(request.ssl, ssl.SSLContext) else implied_context()
+            transport.secure(context, request.server_hostname or self.origin.raw_host)
+            transport.other.secure(context, None)
         return client
-
-
-class AppDoor:
-    """What takes a client's connector to a server in memory."""
-
-    def __init__(self, server: StubServer) -> None:
-        self.views: list[ReferenceType[View]] = []
-        self._server = server
-
-    def open_now(self, dial: Dial, factory: Callable[[], ResponseHandler]) -> ResponseHandler | None:
-        """A new connection's protocol; None where the server is closed."""
-        try:
-            return self._server.open_connection(dial, factory)
-        except ConnectionRefusedError:
-            return None
-
-    async def open(
-        self, dial: Dial, factory: Callable[[], ResponseHandler]
-    ) -> tuple[asyncio.Transport, ResponseHandler]:
-        """A new connection."""
-        protocol = self._server.open_connection(dial, factory)
-        assert protocol.transport is not None
-        return protocol.transport, protocol
-
-    def start_tls(self, transport: Any, protocol: ResponseHandler, dial: Dial) -> None:
-        """Never asked for: there is no proxy before an app."""
-
-    def acquired(self, transport: Any, request: object, timeout: object, token: object) -> None:
-        """Nothing to note: the client's attempts are told apart by nobody."""
-
-    fails_connections = False
-
-    def foresee(self, *args: object) -> None:
-        """None: a request always reaches the app."""
-
-    def may_redial(self, *args: object) -> None:
-        """Never asked for."""
-
-    async def left(self) -> None:
-        """The server is closed by the client, not by its connector."""
 
 
 class StubClient(AppClient):
@@ -296,8 +273,8 @@ class StubClient(AppClient):
         if server.door == "memory":
             if session_kwargs.get("connector") is not None:
                 raise UsageError("connector=: the one of a client in memory is its own; use door='tcp'")
-            own = Origin.of(server.origin)
-            session_kwargs["connector"] = AppConnector(AppDoor(server), lambda url: Origin.of(url) == own)
+            is_app = partial(is_at, Origin.of(server.origin))
+            session_kwargs["connector"] = AppConnector(server.open_connection, is_app)
         super().__init__(server, **session_kwargs)
         self.stub_server = server
         self._raised = 0
@@ -348,13 +325,19 @@ class StubClient(AppClient):
 
     def _error(self) -> HandlerError | None:
         """The first error that was not raised yet."""
-        errors = self.stubs.handler_errors[self._raised :]
-        self._raised = len(self.stubs.handler_errors)
+        errors = self.stub_server.handler_errors[self._raised :]
+        self._raised += len(errors)
         if errors and sys.version_info >= (3, 11):
             errors[0].exception.add_note(f"while {errors[0].request!r} was answered")
         return errors[0] if errors else None
 
 
+def is_at(origin: Origin, url: URL) -> bool:
+    """Whether a URL is of an origin."""
+    return Origin.of(url) == origin
+
+
+@lru_cache(maxsize=128)
 def checked_origin(base_url: str | URL) -> URL:
     """The origin of an app in memory.
 

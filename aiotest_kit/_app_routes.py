@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["AppRoute", "NamedRoute", "apps_of", "named_route", "routes_at", "routes_of"]
+__all__ = ["AppRoute", "NamedRoute", "named_route", "routes_at", "routes_of"]
 
 SHOWN_ROUTES = 3
 
@@ -101,15 +101,6 @@ def without_regex(placeholder: re.Match[str]) -> str:
     """`{name}` for `{name:regex}`."""
     found = NAMED.fullmatch(placeholder[0])
     return f"{{{found[1]}}}" if found else placeholder[0]
-
-
-def apps_of(app: web.Application) -> Iterator[web.Application]:
-    """An app, and all its sub-apps."""
-    yield app
-    for resource in app.router.resources():
-        sub_app = resource.get_info().get("app")
-        if sub_app is not None:
-            yield from apps_of(sub_app)
 
 
 def routes_of(app: web.Application) -> Iterator[AppRoute]:

@@ -47,13 +47,10 @@ class MemorySocket:
         self._name = name
         self._peer = peer
         self._options: dict[tuple[int, int], object] = {}
-
-    @property
-    def family(self) -> socket.AddressFamily:
-        """The family of the address connected to."""
-        if isinstance(self._peer, str):
-            return socket.AF_UNIX
-        return socket.AF_INET if len(self._peer) == 2 else socket.AF_INET6
+        # The family of the address connected to. An attribute: aiohttp asks three times for each connection.
+        self.family: socket.AddressFamily = (
+            socket.AF_UNIX if isinstance(peer, str) else socket.AF_INET if len(peer) == 2 else socket.AF_INET6
+        )
 
     @property
     def proto(self) -> int:
@@ -283,6 +280,22 @@ class MemoryTransport(transports._FlowControlMixin, asyncio.Transport):
             self._closing = True
             if not self.get_write_buffer_size():
                 self._loop.call_soon(self._lose, None)
+
+    def end(self) -> None:
+        """Close an idle connection at once: both protocols have been told when this returns.
+
+        Not for use by a protocol, which is never called from within the other. Where something is on its way,
+        this is as `close`.
+        """
+        if self._closing or self._scheduled or self.other._closing or self.other._scheduled:
+            self.close()
+            return
+        other = self.other
+        self._closing = self._receiving = True
+        self._lose(None)
+        self._receiving = False
+        if other._scheduled:
+            other._arrive()
 
     def abort(self) -> None:
         """End now; what still waited for room on the wire is lost."""

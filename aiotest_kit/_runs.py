@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from aiohttp import web
 
-from ._aiohttp_web import installed_resolve, leave_as_before, replace_resolve, state_of
-from ._app_routes import apps_of
+from ._aiohttp_web import apps_of, installed_resolve, leave_as_before, replace_resolve, state_of
 from ._errors import LoopMismatchError, UsageError, one_line
 from ._visits import visit_of
 

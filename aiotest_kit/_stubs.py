@@ -76,7 +76,8 @@ class AppRequest(Request):
     def resolved(self, route: web.AbstractRoute, match_info: Mapping[str, str]) -> None:
         """Note what the app's router said."""
         object.__setattr__(self, "route", route)
-        self.capture(match_info)
+        # A copy: what aiohttp has belongs to the app, and is more than a mapping.
+        self.capture(dict(match_info))
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +284,11 @@ class Stubs(Router):
     def any(self, url: StubUrl, *, name: str | None = None, **match: Unpack[StubOptions]) -> Stub:
         """Add a stub for every method; see `route`."""
         return self.route("*", url, name=name, **match)
+
+    @property
+    def in_use(self) -> bool:
+        """Whether there are any."""
+        return bool(self._table.routes)
 
     @property
     def some_are_first(self) -> bool:

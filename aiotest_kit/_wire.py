@@ -127,7 +127,8 @@ class RequestReader:
         self.error: Refusal | None = None
         """What is wrong with what the client sent; the connection is of no more use then."""
         self._parser: httptools.HttpRequestParser | None = None
-        self._idle = True
+        self.is_idle = True
+        """Whether what comes next begins a request."""
 
     def _begin(self) -> httptools.HttpRequestParser:
         """The parser, from the first bytes that it is needed for."""
@@ -157,7 +158,7 @@ class RequestReader:
 
     def feed(self, data: bytes) -> list[Request]:
         """The requests that `data` completes, in order; `error` is set where what follows is not HTTP."""
-        was_idle = self._idle
+        was_idle = self.is_idle
         if was_idle:
             before = kept_requests.get((data, self.origin, self._by_host))
             if before is not None:
@@ -171,11 +172,11 @@ class RequestReader:
             self.upgrade = data[exc.args[0] :]
         except httptools.HttpParserError as exc:
             self.error = self.error or Refusal(BAD_REQUEST, str(exc))
-        if not self._idle:
+        if not self.is_idle:
             self._held += self._feeding
             if self._held > LONGEST_HEAD and self.error is None:
                 self.error = HEAD_TOO_LONG
-        if was_idle and self._idle and len(complete) == 1 and self.upgrade is None:
+        if was_idle and self.is_idle and len(complete) == 1 and self.upgrade is None:
             self._keep(data, complete[0])
         return complete
 
@@ -193,7 +194,7 @@ class RequestReader:
     # What follows is called by httptools, from within `feed`.
 
     def on_message_begin(self) -> None:
-        self._idle = False
+        self.is_idle = False
 
     def on_url(self, url: bytes) -> None:
         self._target += url
@@ -247,7 +248,7 @@ class RequestReader:
         # Trailer fields (RFC 9112, 7.1.2) are not kept; the next request must not have them.
         self._headers = []
         self.unfinished = None
-        self._idle = True
+        self.is_idle = True
         self._held = 0
         self._complete.append(request)
 
@@ -269,7 +270,7 @@ class RequestReader:
         self._diverted = None
         self._headers = []
         self.unfinished = None
-        self._idle = True
+        self.is_idle = True
         self._held = self._body_length = 0
         incoming.feed_eof()
 

@@ -45,7 +45,7 @@ Open = Callable[[Paths], AbstractAsyncContextManager[Door]]
 class Contender:
     """One row of a table. ``keep`` is for what can stay from test to test: a server, routes, or an app.
 
-    ``of_app`` says that it is a client of an app, which is compared with ``aiohttp_client`` and not the floor.
+    ``of_app`` says that it is a client of an app, to be compared with ``aiohttp_client`` and not the floor.
     """
 
     name: str

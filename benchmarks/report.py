@@ -49,7 +49,7 @@ def ratios(rows: Sequence[Row]) -> str:
 
 
 def app_clients(rows: Sequence[Row]) -> str:
-    """Start, one call and close of the clients of an app: how long, and how many times as fast as aiohttp's."""
+    """Start, one call and close of the clients of an app: how long, and how much faster than aiohttp's."""
     lines = [["", "app made", "the same", ""], ["", "each time", "app again", "aiohttp"]]
     for row in rows:
         if row.unavailable is not None:
@@ -86,8 +86,8 @@ def budgets(rows: Sequence[Row], plugin: float | None) -> list[Budget]:
         ),
         budget("pytest plugin beside pytest-aiohttp", (plugin, 10, "ms")),
         *(
-            at_least(f"{STUB_CLIENT}: start, one call, close; {app}", speed(row_of(rows, STUB_CLIENT), name), 3)
-            for name, app in (("cycle", "a new app"), ("kept", "the same app"))
+            at_least(f"start, one call, close of {app} app", speed(row_of(rows, STUB_CLIENT), name), 3)
+            for name, app in (("cycle", "a new"), ("kept", "the same"))
         ),
     ]
 
@@ -105,7 +105,7 @@ def at_least(what: str, measured: float | None, limit: float) -> Budget:
     """A line that holds when a client of an app is so many times as fast as aiohttp's own."""
     return Budget(
         what,
-        "n/a" if measured is None else f"{measured:.2f} x as fast as {AIOHTTP_CLIENT}",
+        "n/a" if measured is None else f"{measured:.2f} x {AIOHTTP_CLIENT}",
         f"{limit:g} x",
         within=None if measured is None else measured >= limit,
     )

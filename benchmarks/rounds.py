@@ -1,8 +1,8 @@
 """Worker processes, asked in turn, and what their answers come to.
 
 Owns the order of measuring: every batch of a contender follows a batch of its base, and all of a contender's
-measures take turns, so that whatever else the machine does hits all of them alike. The base is the floor of the
-same aiohttp; for a client of an app it is that of pytest-aiohttp. Knows nothing of tables and budgets.
+measures take turns, so that whatever else the machine does hits all of them alike. The base is the floor of
+the same aiohttp; for a client of an app it is that of pytest-aiohttp. Knows nothing of tables and budgets.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Figure:
 
 @dataclass
 class Row:
-    """All that was found out about one contender. Keyed by measure; ``floor``, its base, is in microseconds."""
+    """All that was found out about one contender. Keyed by measure; ``floor`` is its base's microseconds."""
 
     name: str
     aiohttp: str = ""

@@ -1,17 +1,18 @@
 """The edges of one connection to an app: flow control, what is no request, and what ends too early."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 from aiohttp import web
 
 from aiotest_kit import AppCall, Mismatch, Origin, StubClient, StubServer, make_request
+from aiotest_kit._app_calls import origin_of
 from aiotest_kit._flow import ClientGone
 from aiotest_kit._pipe import connected
 from aiotest_kit._stubs import AppRequest, Stubs
-from aiotest_kit._visits import Connection, origin_of
+from aiotest_kit._visits import Connection, is_whole
 
 from .conftest import Open
 
@@ -197,6 +198,95 @@ async def test_before_the_middlewares_of_another_route(open_client: Open) -> Non
             seen.append(response.status)
 
     assert [200, 404] == seen
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", True, id="no body"),
+        pytest.param(b"POST / HTTP/1.1\r\nX-Content-Length: 3\r\n\r\n", True, id="another field"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\n", False, id="part of a head"),
+        pytest.param(b"PUT / HTTP/1.1\r\ncontent-length: 3\r\n\r\n", False, id="length"),
+        pytest.param(b"PUT / HTTP/1.1\r\nTRANSFER-ENCODING: chunked\r\n\r\n", False, id="chunks"),
+        pytest.param(b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n", False, id="upgrade"),
+        pytest.param(b"CONNECT x:1 HTTP/1.1\r\n\r\n", False, id="tunnel"),
+        pytest.param(b"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n", False, id="two"),
+        pytest.param(b"\r\n\r\n", False, id="empty lines"),
+        pytest.param(b"\r\nGET / HTTP/1.1\r\n\r\n", False, id="an empty line before"),
+        pytest.param(b"GET / HTTP/1.1\nContent-Length: 3\r\n\r\n", False, id="a bare line feed"),
+    ],
+)
+def test_what_is_a_whole_request(data: bytes, expected: bool) -> None:
+    """Only what is certain to be one request without a body is not read for one."""
+    assert expected is is_whole(data)
+
+
+async def test_requests_in_pieces_and_several_at_once(open_client: Open) -> None:
+    """However requests are cut up on the wire, each is recorded with its own body."""
+    client = await open_client(make_app(), door="tcp")
+    get, post = (
+        b"GET /host HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"POST /size HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n",
+    )
+    last = b"GET /other HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    reader, writer = await asyncio.open_connection(client.host, client.port)
+    for data in (get[:10], get[10:] + post, b"o", b"ne" + get + post + b"two", get, last):
+        writer.write(data)
+        await writer.drain()
+        # Each piece by itself, as far as a socket can tell.
+        for _ in range(20):
+            await asyncio.sleep(0)
+    replies = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+
+    assert 6 == replies.count(b"HTTP/1.1 200 OK")
+    asked = [(call.request.path, call.request.body) for call in client.calls]
+    hosts = ("/host", b"")
+    assert [hosts, ("/size", b"one"), hosts, ("/size", b"two"), hosts, ("/other", b"")] == asked
+
+
+# ---- calls ----
+
+
+async def test_a_call_that_goes_on(open_client: Open) -> None:
+    """The reply of a call is there as far as it was sent; an attribute that no call has is missed."""
+    client = await open_client(make_app())
+    go_on = asyncio.Event()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"one"
+        await go_on.wait()
+        yield b"two"
+
+    stub = client.stubs.get("/host")
+    stub.serve(streamed(pieces))
+    response = await client.get("/host")
+    assert b"one" == await response.content.read(3)
+    call: Any = client.calls.one()
+    assert (200, b"", None) == (call.reply.status, call.reply.body, call.elapsed)
+    go_on.set()
+    assert b"two" == await response.content.read()
+    await client.close()
+
+    assert (200, b"onetwo") == (call.reply.status, call.reply.body)
+    assert call.reply is call.reply
+    assert call.request is call.request
+    with pytest.raises(AttributeError, match="'AppCall' object has no attribute 'answer'"):
+        _ = call.answer
+
+
+def streamed(
+    pieces: Callable[[], AsyncIterator[bytes]],
+) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        async for piece in pieces():
+            await response.write(piece)
+        return response
+
+    return handler
 
 
 # ---- what is no request ----

@@ -144,3 +144,35 @@ def settle() -> Settle:
             await asyncio.sleep(0)
 
     return turn
+
+
+@dataclass
+class Way:
+    """A session that a router answers, and the origin at which it does; apps are mounted there."""
+
+    router: Router
+    session: aiohttp.ClientSession
+    origin: str
+    end: Callable[[], Any]
+
+    def mount(self, app: Any, prefix: str = "") -> None:
+        self.router.mount(self.origin + prefix, app)
+
+
+@pytest.fixture(params=["mock", "mock_session", "upstream"])
+async def way(request: pytest.FixtureRequest) -> AsyncIterator[Way]:
+    async with AsyncExitStack() as stack:
+        if request.param == "mock":
+            opened = mock()
+            router = await stack.enter_async_context(opened)
+            session = await stack.enter_async_context(aiohttp.ClientSession())
+            way = Way(router, session, "https://api.test", lambda: opened.__aexit__(None, None, None))
+        elif request.param == "mock_session":
+            router = Router()
+            session = await stack.enter_async_context(mock_session(router))
+            way = Way(router, session, "https://api.test", session.close)
+        else:
+            upstream = await stack.enter_async_context(Upstream())
+            session = await stack.enter_async_context(aiohttp.ClientSession())
+            way = Way(upstream, session, str(upstream.url).rstrip("/"), upstream.stop)
+        yield way

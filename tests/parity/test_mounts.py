@@ -4,49 +4,18 @@ import asyncio
 import contextlib
 import io
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import WSMsgType, web
 
-from aiotest_kit import Router, UnmatchedRequest, Upstream, UsageError, mock, mock_session
+from aiotest_kit import Router, UnmatchedRequest, UsageError, mock
 from tests.parity.test_websockets import settled
 
+from .conftest import Way
+
 MANY = 100 * 65536
-
-
-@dataclass
-class Way:
-    """A session that a router answers, and the origin at which it does."""
-
-    router: Router
-    session: aiohttp.ClientSession
-    origin: str
-    end: Callable[[], Any]
-
-    def mount(self, app: Any, prefix: str = "") -> None:
-        self.router.mount(self.origin + prefix, app)
-
-
-@pytest.fixture(params=["mock", "mock_session", "upstream"])
-async def way(request: pytest.FixtureRequest) -> AsyncIterator[Way]:
-    async with contextlib.AsyncExitStack() as stack:
-        if request.param == "mock":
-            opened = mock()
-            router = await stack.enter_async_context(opened)
-            session = await stack.enter_async_context(aiohttp.ClientSession())
-            way = Way(router, session, "https://api.test", lambda: opened.__aexit__(None, None, None))
-        elif request.param == "mock_session":
-            router = Router()
-            session = await stack.enter_async_context(mock_session(router))
-            way = Way(router, session, "https://api.test", session.close)
-        else:
-            upstream = await stack.enter_async_context(Upstream())
-            session = await stack.enter_async_context(aiohttp.ClientSession())
-            way = Way(upstream, session, str(upstream.url).rstrip("/"), upstream.stop)
-        yield way
 
 
 # ---- one app, twice: for aiohttp, and as plain ASGI ----

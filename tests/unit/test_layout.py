@@ -35,7 +35,7 @@ LAYOUT = """
     _wire _flow _guest _attempts _cassette _loops
     _exchange _lending _peer
     _memory _strict _leaks _upstream _clock
-    _aiohttp_web _app_routes _stubs _stub_exchange _visits _runs _app _request_alone
+    _aiohttp_web _app_routes _stubs _app_calls _stub_exchange _visits _runs _app _request_alone
     _intercept _around _stub_clients
     __init__
     _stacks _wide_upstreams fixtures _leak_plugin pytest_plugin _pytest11

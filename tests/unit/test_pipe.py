@@ -612,6 +612,40 @@ async def test_nothing_arrives_at_once() -> None:
     assert [b"ab"] == pieces
 
 
+async def test_an_idle_connection_is_ended_at_once() -> None:
+    """Both ends have heard of it when `end` returns, and need not wait for the loop."""
+    async with pair() as (near, far):
+        near.transport.end()
+        assert (["made", "lost"], ["made", "eof", "lost"]) == (near.events, far.events)
+        near.transport.end()
+        far.transport.end()
+
+
+@pytest.mark.parametrize("sender", ["near", "far"])
+async def test_a_busy_connection_is_ended_as_by_close(sender: str) -> None:
+    """What is on its way arrives first."""
+    async with pair() as (near, far):
+        (near if sender == "near" else far).transport.write(b"data")
+        near.transport.end()
+        assert (["made"], ["made"]) == (near.events, far.events)
+        await near.lost()
+        await far.lost()
+
+    assert (b"data" in far.events) is (sender == "near")
+
+
+async def test_a_reader_that_pauses_hears_of_the_end_later() -> None:
+    """A protocol that reads nothing now hears of the end when it does again."""
+    async with pair() as (near, far):
+        far.transport.pause_reading()
+        near.transport.end()
+        assert (["made", "lost"], ["made"]) == (near.events, far.events)
+        far.transport.resume_reading()
+        await far.lost()
+
+    assert ["made", "eof", "lost"] == far.events
+
+
 async def test_pieces_are_as_large_as_from_a_socket() -> None:
     """A protocol is given at most 256 KiB at once, also from a part of what was written."""
     sizes: list[int] = []
