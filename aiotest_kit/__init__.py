@@ -38,10 +38,11 @@ if TYPE_CHECKING:
     from ._replies import Reply
     from ._request_alone import make_request
     from ._router import Router
-    from ._routes import Hit, Miss, Route
+    from ._routes import Hit, Route
     from ._runs import Override
     from ._stub_clients import StubClientFactory
     from ._stubs import AppRequest, Stub, Stubs
+    from ._table import Miss
     from ._tls import Tls
     from ._upstream import Upstream
     from ._verify import Calls
@@ -166,7 +167,8 @@ HOMES: dict[str, tuple[str, ...]] = {
     "_replies": ("Reply",),
     "_request_alone": ("make_request",),
     "_router": ("Router",),
-    "_routes": ("Hit", "Miss", "Route"),
+    "_routes": ("Hit", "Route"),
+    "_table": ("Miss",),
     "_tls": ("Tls",),
     "_upstream": ("Upstream",),
     "_runs": ("Override",),

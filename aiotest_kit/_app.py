@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler
     from aiohttp.client_reqrep import ClientRequest
 
-    from ._routes import HandlerError, Kept, Miss, Route
+    from ._routes import HandlerError, Kept, Route
+    from ._table import Miss
 
 __all__ = ["Door", "StubClient", "StubServer"]
 

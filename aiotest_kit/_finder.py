@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from ._messages import Request
-    from ._routes import HandlerError, Hit, Miss
+    from ._routes import HandlerError, Hit
+    from ._table import Miss
 
 __all__ = ["Finder"]
 

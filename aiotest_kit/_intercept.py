@@ -29,7 +29,8 @@ from ._forward import RealConnector
 from ._lifespan import end_lives, end_lives_soon
 from ._memory import MemoryDoor, cancel_tasks, end_tasks, head_of, on_loop
 from ._router import Router, raise_handler_error
-from ._routes import HandlerError, Hit, Miss
+from ._routes import HandlerError, Hit
+from ._table import Miss
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -23,7 +23,7 @@ from ._incoming import Incoming
 from ._lending import OwnExchange
 from ._messages import Call
 from ._replies import Reply
-from ._routes import HandlerError, Hit, Miss, Route
+from ._routes import HandlerError, Hit, Route
 from ._wire import (
     CONNECT_ESTABLISHED,
     CONTINUE,
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from ._finder import Finder
     from ._messages import Client, Origin, Request
     from ._steps import Step
+    from ._table import Miss
 
 __all__ = ["Peer"]
 

@@ -18,7 +18,8 @@ from yarl import URL
 from ._errors import UsageError
 from ._mounts import mounted
 from ._patterns import RequestPattern
-from ._routes import HandlerError, Hit, Miss, Route, Table
+from ._routes import HandlerError, Hit, Route
+from ._table import Miss, Table
 from ._urls import join_prefix, url_pattern
 from ._verify import Asserted, Calls
 from ._websocket_routes import HANDSHAKE, WebSocketRoute

@@ -1,4 +1,4 @@
-"""One stubbed route: what it answers, in which order, and the table that all routes of a router are in.
+"""One stubbed route: what it answers, in which order, and what was asked of it.
 
 Decides without acting: no I/O, nothing patched. Knows patterns, answers and the log. Knows nothing of
 connections, sessions or pytest.
@@ -7,42 +7,69 @@ connections, sessions or pytest.
 from __future__ import annotations
 
 import asyncio
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ._answers import Early, Raw, Stream, as_answer, redirect, sse
 from ._errors import UsageError, one_line
-from ._explain import Near, explain_miss, explain_not_called, nearest
+from ._explain import explain_not_called
 from ._faults import acts_at_connect, happens_in_client
 from ._forward import Forward
 from ._gate import Gate
-from ._index import Index
 from ._location import Place, caller_place
 from ._mounts import Served
 from ._replies import Reply, checked_delay
 from ._steps import NOT_SAID, Step
-from ._urls import UrlRegex
 from ._verify import Asserted, Calls
 
 if TYPE_CHECKING:
-    import re
+    import threading
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
     from typing_extensions import Never, Self, Unpack
     from yarl import URL
 
     from ._answers import Answer
-    from ._lifespan import Lifespan
-    from ._messages import Call, Origin, Request
+    from ._messages import Call, Request
     from ._mounts import ServerHandler
     from ._patterns import RequestPattern
     from ._replies import ReplyOptions
 
-__all__ = ["HandlerError", "Hit", "Kept", "Miss", "Route", "Table"]
+__all__ = ["Candidate", "HandlerError", "Hit", "Holder", "Kept", "Route"]
+
+
+class Holder(Protocol):
+    """What a route needs of the table that it is in."""
+
+    lock: threading.RLock
+    """For whoever changes a route or the table."""
+    calls: Calls[Route]
+    asked: Calls[Any] | None
+    """What was asked of whom the routes are for, where that is more than they answer: of an app."""
+    is_out_of_reach: bool
+    """Whether all clients are, as those of an upstream with a table of its own."""
+    fails_connections: bool
+    """Whether there is, or was, an answer that may have to be given where the client connects."""
+    handler_errors: list[HandlerError]
+    tasks: set[asyncio.Task[None]]
+    """The answers that are being given now."""
+    waiting: dict[asyncio.Task[None], Kept]
+    """The clients that a fault keeps waiting, by the task that has to be cancelled to end that."""
+    lets_go: bool
+    """Whether no fault may keep a client waiting any more."""
+
+    def remove(self, route: Route) -> None:
+        """Take a route out, if it is there."""
+        ...
+
+    def retire(self, route: Route) -> None:
+        """Stop offering a route that is spent."""
+        ...
+
+    def restore(self, route: Route) -> None:
+        """Offer a route that was spent again, in its old place."""
+        ...
 
 
 class Route(Asserted["Route"]):
@@ -62,14 +89,14 @@ class Route(Asserted["Route"]):
     """What is answered if nothing was said of it."""
 
     def __init__(
-        self, table: Table, pattern: RequestPattern, name: str | None, logs: tuple[Calls[Route], ...]
+        self, holder: Holder, pattern: RequestPattern, name: str | None, logs: tuple[Calls[Route], ...]
     ) -> None:
         self.pattern = pattern
         self.name = name
         self.place: Place = caller_place(skipped=2)
         self.calls: Calls[Route] = Calls()
         self.logs: tuple[Calls[Route], ...] = (self.calls, *logs)
-        self._table = table
+        self._holder = holder
         self._steps: list[Step] = []
 
     def __repr__(self) -> str:
@@ -204,7 +231,7 @@ class Route(Asserted["Route"]):
 
     def remove(self) -> None:
         """Take it out of the table; its calls stay in the log, and it need not have been called."""
-        self._table.remove(self)
+        self._holder.remove(self)
 
     @property
     def capacity(self) -> int | None:
@@ -227,23 +254,23 @@ class Route(Asserted["Route"]):
             check_count("times", times)
         if attempts is not None:
             check_count("attempts", attempts)
-        if self._table.is_out_of_reach and happens_in_client(answer):
+        if self._holder.is_out_of_reach and happens_in_client(answer):
             raise UsageError(
                 f"{one_line(answer)} happens in the client, which is out of reach of an upstream; reply with "
                 "what it sends, or with a fault on the wire such as Reset()"
             )
-        with self._table.lock:
+        with self._holder.lock:
             if not isinstance(answer, Reply) and acts_at_connect(answer):
-                self._table.fails_connections = True
+                self._holder.fails_connections = True
             was_spent = self.spent
             self._steps.append(Step(answer, times, attempts, delay))
         if was_spent:
-            self._table.restore(self)
+            self._holder.restore(self)
         return self
 
     def _came_nearest(self) -> str:
-        table = self._table
-        calls = table.calls if table.asked is None else table.asked
+        holder = self._holder
+        calls = holder.calls if holder.asked is None else holder.asked
         return explain_not_called(self, [call.request for call in calls])
 
     # For the table and the peer.
@@ -282,11 +309,11 @@ class Route(Asserted["Route"]):
 
     def failed(self, error: HandlerError) -> None:
         """Keep an error of the user's code for the test."""
-        self._table.handler_errors.append(error)
+        self._holder.handler_errors.append(error)
 
     def track(self, task: asyncio.Task[None]) -> None:
         """Have an answer that takes time ended with the mock."""
-        tasks = self._table.tasks
+        tasks = self._holder.tasks
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
@@ -296,11 +323,11 @@ class Route(Asserted["Route"]):
 
         It does so until `task` is cancelled, by default the task that this is in.
         """
-        waiting = self._table.waiting
+        waiting = self._holder.waiting
         task = task or asyncio.current_task()
         assert task is not None
         waiting[task] = kept
-        if self._table.lets_go:
+        if self._holder.lets_go:
             task.cancel()
         try:
             yield
@@ -314,19 +341,19 @@ class Route(Asserted["Route"]):
     def roll_back(self, steps: tuple[Step, ...]) -> None:
         """Drop the answers that were added since `snapshot`."""
         if len(self._steps) != len(steps):
-            with self._table.lock:
+            with self._holder.lock:
                 was_spent = self.spent
                 self._steps[:] = steps
                 self._position = min(self._position, len(steps))
             if self.spent and not was_spent:
-                self._table.retire(self)
+                self._holder.retire(self)
 
     def take(self) -> Step:
         """The answer to the next call, used once."""
         steps = self._steps
         if len(steps) == 1 and steps[0].left is None:
             return steps[0]
-        with self._table.lock:
+        with self._holder.lock:
             if not steps:
                 return self.not_said
             self.replied += 1
@@ -342,7 +369,7 @@ class Route(Asserted["Route"]):
             if used_up:
                 self._position += 1
                 if self._position == len(steps):
-                    self._table.retire(self)
+                    self._holder.retire(self)
         return step
 
 
@@ -379,33 +406,6 @@ class Hit:
     via: Route | None = None
 
 
-@dataclass(frozen=True)
-class Miss:
-    """No route answers a request; `table` is where it was looked for."""
-
-    request: Request
-    table: Table
-
-    @property
-    def nearest(self) -> list[Near[Route]]:
-        """The three routes nearest to the request, each with its mismatches; the nearest first."""
-        return nearest(self.request, tuple(self.table.routes))
-
-    def explain(self) -> str:
-        """What was asked, and the routes nearest to it with what differs in each, as at the first asking."""
-        return self._report
-
-    @cached_property
-    def _report(self) -> str:
-        # Once, for the client and for the test: it takes time, and the routes may have changed since.
-        return explain_miss(self.request, tuple(self.table.routes))
-
-    def record(self, call: Call[Route]) -> None:
-        """Keep it for the test."""
-        self.table.misses.append(self)
-        self.table.calls.add(call)
-
-
 class Candidate(NamedTuple):
     """A route that may answer requests for one method and URL, and what it captures of the URL.
 
@@ -415,178 +415,6 @@ class Candidate(NamedTuple):
     route: Route
     is_sure: bool
     captures: Mapping[str, str]
-
-
-FEW = 16
-MOST_KNOWN = 4096
-
-
-class Table:
-    """What a router and the routers under its prefixes have in common: all routes, all calls.
-
-    `routes` has each route, spent ones too, with its number in order of addition. `calls` has every call,
-    also those that no route answered. `discarded` are routes that a scope took back, which still ought to
-    have been called.
-    """
-
-    # What every table begins with; nearly every test has one of its own.
-    is_out_of_reach = False
-    """Whether all clients are, as those of an upstream with a table of its own."""
-    fails_connections = False
-    """Whether there is, or was, an answer that may have to be given where the client connects."""
-    lets_go = False
-    """Whether no fault may keep a client waiting any more."""
-    asked: Calls[Any] | None = None
-    """What was asked of whom the routes are for, where that is more than they answer: of an app."""
-    doors = 0
-    _added = 0
-    _index: Index[Route] | None = None
-    _named: Named | None = None
-
-    def __init__(self) -> None:
-        self.lock: threading.RLock = threading.RLock()
-        self.calls: Calls[Route] = Calls()
-        self.routes: dict[Route, int] = {}
-        self.discarded: list[Route] = []
-        self.passthrough: list[RequestPattern] = []
-        self.mounts: dict[Route, Table] = {}
-        self.lives: list[Lifespan[Any]] = []
-        self.misses: list[Miss] = []
-        self.handler_errors: list[HandlerError] = []
-        self.tasks: set[asyncio.Task[None]] = set()
-        self.waiting: dict[asyncio.Task[None], Kept] = {}
-        """The clients that a fault keeps waiting, by the task that has to be cancelled to end that."""
-        self._known: dict[tuple[str, str, Origin], tuple[Candidate, ...]] = {}
-
-    def find(self, request: Request) -> Hit | Miss:
-        """The route that answers `request`, or what is nearest; `request.match_info` has its captures."""
-        for route, is_sure, captures in self.candidates(request):
-            if is_sure or route.pattern.matches(request):
-                if route in self.mounts:
-                    outcome = self.mounts[route].find(request)
-                    if isinstance(outcome, Hit):
-                        return Hit(outcome.route, route)
-                    continue
-                if captures:
-                    request.capture(captures)
-                return Hit(route)
-        return Miss(request, self)
-
-    def find_early(
-        self, request: Request, is_early: Callable[[Route], bool] = attrgetter("answers_early")
-    ) -> Hit | Miss | None:
-        """The route that answers a request of which only the head has come.
-
-        None where the body has to be awaited: to tell the routes apart, or because the answer does so, which
-        `is_early` tells of a route.
-        """
-        for route, is_sure, captures in self.candidates(request):
-            if route.pattern.needs_body:
-                if route.pattern.matches_head(request):
-                    return None
-            elif is_sure or route.pattern.matches(request):
-                if route in self.mounts:
-                    outcome = self.mounts[route].find_early(request, is_early)
-                    if isinstance(outcome, Miss):
-                        continue
-                    return outcome and Hit(outcome.route, route)
-                if captures:
-                    request.capture(captures)
-                return Hit(route) if is_early(route) else None
-        return Miss(request, self)
-
-    def reached(self) -> Iterator[Table]:
-        """This table, and those that are mounted in it."""
-        yield self
-        for table in self.mounts.values():
-            yield from table.reached()
-
-    def candidates(self, request: Request) -> tuple[Candidate, ...]:
-        """The routes that may answer `request`, newest first.
-
-        Remembered for each method and URL until the routes change: most calls of a test repeat another.
-        """
-        key = (request.method, request.target, request.origin)
-        known = self._known.get(key)
-        if known is None:
-            with self.lock:
-                found = [
-                    candidate for route in self._filed(request) if (candidate := route.candidate(request))
-                ]
-                if len(self._known) >= MOST_KNOWN:
-                    self._known.clear()
-                known = self._known[key] = tuple(found)
-        return known
-
-    @property
-    def named(self) -> Named:
-        """What the routes' URLs name."""
-        named = self._named
-        if named is None:
-            with self.lock:
-                urls = [route.pattern.url for route in self.routes]
-            named = self._named = Named(
-                frozenset(place for url in urls if url.origin is not None for place in url.origin.places),
-                tuple({url.regex for url in urls if isinstance(url, UrlRegex)}),
-            )
-        return named
-
-    def add(self, route: Route) -> None:
-        """Put a route on top."""
-        with self.lock:
-            self._added += 1
-            self.routes[route] = self._added
-            if self._index is not None:
-                self._index.add(route, route.pattern, self._added)
-            self._changed()
-
-    def remove(self, route: Route) -> None:
-        """Take a route out, if it is there."""
-        with self.lock:
-            if self.routes.pop(route, None) is not None:
-                self.mounts.pop(route, None)
-                if self._index is not None and not route.spent:
-                    self._index.remove(route)
-                self._changed()
-
-    def retire(self, route: Route) -> None:
-        """Stop offering a route that is spent."""
-        with self.lock:
-            if route in self.routes:
-                if self._index is not None:
-                    self._index.remove(route)
-                self._changed()
-
-    def restore(self, route: Route) -> None:
-        """Offer a route that was spent again, in its old place."""
-        with self.lock:
-            if route in self.routes:
-                if self._index is not None:
-                    self._index.add(route, route.pattern, self.routes[route])
-                self._changed()
-
-    def _changed(self) -> None:
-        """Forget what was found out of the routes as they were."""
-        self._known.clear()
-        self._named = None
-
-    def _filed(self, request: Request) -> Iterable[Route]:
-        """The routes to look at, newest first. A few are looked at one by one; more are worth an index."""
-        if self._index is None:
-            if len(self.routes) <= FEW:
-                return [route for route in reversed(self.routes) if not route.spent]
-            self._index = Index()
-            for route, order in self.routes.items():
-                if not route.spent:
-                    self._index.add(route, route.pattern, order)
-        return self._index.candidates(request)
-
-
-class Named(NamedTuple):
-    """What routes name in their URLs: hosts with their ports, and regexes."""
-
-    places: frozenset[tuple[str, int]]
-    regexes: tuple[re.Pattern[str], ...]
 
 
 def check_count(name: str, count: object) -> None:

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
     from ._messages import Call
     from ._peer import Peer
-    from ._routes import Miss, Route
+    from ._routes import Route
     from ._steps import Step
+    from ._table import Miss
 
 __all__ = ["main", "serve"]
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ._messages import Call
-    from ._routes import HandlerError, Kept, Miss, Route
+    from ._routes import HandlerError, Kept, Route
+    from ._table import Miss
 
 __all__ = ["Policy", "Watch", "Watched"]
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ._patterns import RequestPattern
     from ._replies import ReplyOptions
-    from ._routes import Table
+    from ._routes import Holder
     from ._verify import Calls
     from ._websocket import WebSocketConnection, WebSocketOptions
     from ._websocket_script import Progress, Talk
@@ -54,13 +54,13 @@ class WebSocketRoute(Route):
 
     def __init__(
         self,
-        table: Table,
+        holder: Holder,
         pattern: RequestPattern,
         name: str | None,
         logs: tuple[Calls[Route], ...],
         options: WebSocketOptions,
     ) -> None:
-        super().__init__(table, pattern, name, logs)
+        super().__init__(holder, pattern, name, logs)
         self.options = options
         self.connections: list[WebSocketConnection] = []
         self._progress: list[Progress] = []

@@ -30,7 +30,7 @@ LAYOUT = """
     _answers _asgi _mounts _connect_faults _faults _index _forward _hints _explain
     _websocket _websocket_script _conversation
     _verify _steps
-    _routes _websocket_routes _finder
+    _routes _table _websocket_routes _finder
     _router
     _wire _flow _guest _attempts _cassette _loops
     _exchange _lending _peer
