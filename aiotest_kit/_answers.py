@@ -140,6 +140,10 @@ class Exchange(Protocol):
         """What the transport of the connection tells, such as `peername`."""
         ...
 
+    def leave(self, task: asyncio.Task[None]) -> None:
+        """Let a task go on when the reply has been sent; it is ended with the mock."""
+        ...
+
     def note_failure(self, exc: BaseException) -> None:
         """Keep an error of the user's code for the test; the client is not told."""
         ...

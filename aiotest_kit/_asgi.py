@@ -101,7 +101,23 @@ class AsgiApp(Early):
         if is_handshake(exchange.request):
             await exchange.hand_over(web.Server(AsgiSocket(self.app, scope, exchange).serve))
         else:
-            await AsgiExchange(self.app, scope, exchange).run()
+            await answered(AsgiExchange(self.app, scope, exchange), exchange)
+
+
+async def answered(asgi: AsgiExchange, exchange: Exchange) -> None:
+    """Return when the app has answered; what it does after that goes on, as its background tasks do."""
+    running = asyncio.ensure_future(asgi.run())
+    either: list[asyncio.Future[None]] = [running, asgi.over]
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    except asyncio.CancelledError:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        raise
+    if running.done():
+        running.result()
+    else:
+        exchange.leave(running)
 
 
 def scope_of(exchange: Exchange, depth: int, state: Message) -> Message:
@@ -133,7 +149,7 @@ def is_handshake(request: Request) -> bool:
 
 
 class AsgiExchange:
-    """One request that an app answers."""
+    """One request that an app answers; `over` is done when the client has been sent all of the reply."""
 
     def __init__(self, app: AsgiApplication, scope: Message, exchange: Exchange) -> None:
         self._app = app
@@ -143,7 +159,7 @@ class AsgiExchange:
         self._started = False
         self._complete = False
         self._read_to_end = False
-        self._over = asyncio.Event()
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._awaits_continue = any(
             name == b"expect" and value.lower() == CONTINUE for name, value in scope["headers"]
         )
@@ -157,19 +173,24 @@ class AsgiExchange:
         incoming = self._exchange.incoming
         try:
             await self._app(self._scope, self.receive, self.send)
-        except Exception:
-            if incoming.broken:
-                return
+        except (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError):
             raise
+        except BaseException as exc:  # pytest's outcomes are no Exceptions
+            if self._complete:
+                self._exchange.note_failure(exc)
+            elif not (incoming.broken and isinstance(exc, Exception)):
+                raise
+            return
         if not self._complete and not incoming.broken:
             raise RuntimeError("the mounted ASGI app returned without a whole response")
 
     async def receive(self) -> Message:
         """What comes from the client."""
         incoming = self._exchange.incoming
+        if self._complete:
+            return {"type": "http.disconnect"}
         if self._read_to_end or incoming.broken:
-            if not self._complete:
-                await self._disconnected()
+            await self._disconnected()
             return {"type": "http.disconnect"}
         if self._awaits_continue and not self._started:
             self._awaits_continue = False
@@ -184,12 +205,10 @@ class AsgiExchange:
     async def _disconnected(self) -> None:
         """Wait until the client has gone, or has its whole response."""
         gone = asyncio.ensure_future(self._exchange.incoming.gone())
-        over = asyncio.ensure_future(self._over.wait())
         try:
-            await asyncio.wait([gone, over], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([gone, self.over], return_when=asyncio.FIRST_COMPLETED)
         finally:
             gone.cancel()
-            over.cancel()
 
     async def send(self, message: Message) -> None:
         """What the app sends; after the client has gone, nothing."""
@@ -217,7 +236,7 @@ class AsgiExchange:
         if not more:
             self._complete = True
             exchange.finish()
-            self._over.set()
+            self.over.set_result(None)
 
 
 class AsgiSocket:

@@ -262,6 +262,10 @@ class PlayedExchange:
         """What the transport tells."""
         return self._line.transport.get_extra_info(name)
 
+    def leave(self, task: asyncio.Task[None]) -> None:
+        """Have a task ended with the mock."""
+        self._route.track(task)
+
     def note_failure(self, exc: BaseException) -> None:
         """Keep an error of the user's code for the test."""
         self._route.failed(HandlerError(exc, self.request, self._route))
