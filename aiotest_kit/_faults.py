@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
-from ._answers import ConnectFault, InClient, Strike, as_answer, check_piece, send_piece
+from ._answers import ConnectFault, InClient, Strike, as_answer
 from ._errors import UsageError, join_names, one_line
 from ._replies import CODINGS, Reply, with_fields
+from ._streams import check_piece, send_piece
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import httptools
 
 from ._answers import NOTE_FAILURE
-from ._wire import ReplyReader
+from ._reading import ReplyReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -22,15 +22,14 @@ from ._guest import Guest, Through
 from ._incoming import Incoming
 from ._lending import OwnExchange
 from ._messages import Call
+from ._reading import RequestReader, refusal_of_length
 from ._replies import Reply
 from ._routes import HandlerError, Hit, Route
 from ._wire import (
     CONNECT_ESTABLISHED,
     CONTINUE,
-    RequestReader,
     closes,
     expects_continue,
-    refusal_of_length,
     render,
 )
 

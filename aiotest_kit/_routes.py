@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from ._answers import Early, Raw, Stream, as_answer, redirect, sse
+from ._answers import Early, Raw, as_answer, redirect
 from ._errors import UsageError, one_line
 from ._explain import explain_not_called
 from ._faults import acts_at_connect, happens_in_client
@@ -21,6 +21,7 @@ from ._location import Place, caller_place
 from ._mounts import Served
 from ._replies import Reply, checked_delay
 from ._steps import NOT_SAID, Step
+from ._streams import Stream, sse
 from ._verify import Asserted, Calls
 
 if TYPE_CHECKING:

@@ -21,10 +21,10 @@ from ._app_calls import AppCall
 from ._exchange import open_streams
 from ._flow import ClientGone, Flow
 from ._messages import Call, Origin
+from ._reading import RequestReader
 from ._routes import HandlerError, Hit
 from ._stub_exchange import StubExchange
 from ._stubs import Stub, original_handler
-from ._wire import RequestReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -27,12 +27,12 @@ LAYOUT = """
     _expected _gate
     _urls _fields
     _patterns
-    _answers _asgi _mounts _connect_faults _faults _index _forward _hints _explain
+    _answers _streams _asgi _mounts _connect_faults _faults _index _forward _hints _explain
     _websocket _websocket_script _conversation
     _verify _steps
     _routes _table _websocket_routes _finder
     _router
-    _wire _flow _guest _attempts _cassette _loops
+    _wire _reading _flow _guest _attempts _cassette _loops
     _exchange _lending _peer
     _memory _strict _leaks _upstream _clock
     _aiohttp_web _app_routes _stubs _app_calls _stub_exchange _visits _runs _app _request_alone

@@ -5,10 +5,9 @@ import pytest
 
 from aiotest_kit import Origin, Reply, Request
 from aiotest_kit._incoming import MOST_KEPT, Incoming
+from aiotest_kit._reading import ReplyReader, RequestReader
 from aiotest_kit._wire import (
     Framing,
-    ReplyReader,
-    RequestReader,
     chunk,
     closes,
     expects_continue,
