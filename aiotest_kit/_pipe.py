@@ -424,7 +424,7 @@ class MemoryTransport(transports._FlowControlMixin, asyncio.Transport):
         if not keep_open and not self._closing:
             self._closing = True
             if not self.get_write_buffer_size():
-                self._lose(None)
+                self._loop.call_soon(self._lose, None)
 
     def _fatal_error(self, exc: BaseException, message: str) -> None:
         context = {"message": message, "exception": exc, "transport": self, "protocol": self._protocol}
