@@ -17,6 +17,8 @@ from aiotest_kit._forward import RealConnector
 from tests.parity.conftest import IN_MEMORY, Door, door, nothing_patched, settle
 
 if TYPE_CHECKING:
+    import ssl
+
     from aiohttp.abc import ResolveResult
 
 __all__ = ["Door", "Network", "door", "nothing_patched", "settle"]
@@ -59,8 +61,8 @@ class Network:
         self.accepted = 0
         self._undo: list[Callable[[], Awaitable[None]]] = []
 
-    async def serve(self, script: Script) -> None:
-        """Start a server that runs a script for each connection."""
+    async def serve(self, script: Script, context: ssl.SSLContext | None = None) -> None:
+        """Start a server that runs a script for each connection; with a context, over TLS."""
         running: set[asyncio.Task[None]] = set()
 
         async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -76,7 +78,7 @@ class Network:
                 writer.close()
                 running.discard(task)
 
-        server = await asyncio.start_server(accept, "127.0.0.1", 0)
+        server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=context)
         self.port = server.sockets[0].getsockname()[1]
 
         async def stop() -> None:
