@@ -293,9 +293,9 @@ class MemoryTransport(transports._FlowControlMixin, asyncio.Transport):
         other = self.other
         self._closing = self._receiving = True
         self._lose(None)
-        self._receiving = False
         if other._scheduled:
             other._arrive()
+        self._receiving = False
 
     def abort(self) -> None:
         """End now; what still waited for room on the wire is lost."""
@@ -423,7 +423,10 @@ class MemoryTransport(transports._FlowControlMixin, asyncio.Transport):
             self._fatal_error(exc, "Fatal error: protocol.eof_received() call failed.")
         if not keep_open and not self._closing:
             self._closing = True
-            if not self.get_write_buffer_size():
+            if self.other._receiving:
+                # It ends the connection at once, and has nothing on its way.
+                self._lose(None)
+            elif not self.get_write_buffer_size():
                 self._loop.call_soon(self._lose, None)
 
     def _fatal_error(self, exc: BaseException, message: str) -> None:

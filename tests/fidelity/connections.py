@@ -8,6 +8,7 @@ from tests.fidelity.ends import (
     EMPTY,
     NO_BODY,
     OK,
+    PART,
     PATIENT,
     TOTAL,
     Scenario,
@@ -83,18 +84,19 @@ SCENARIOS |= {
 TOO_LARGE = b"HTTP/1.1 413 Large\r\n" + NO_BODY
 TOO_LARGE_CLOSES = b"HTTP/1.1 413 Large\r\nConnection: close\r\n" + NO_BODY
 EARLY = {"413": TOO_LARGE, "413-closes": TOO_LARGE_CLOSES, "200": EMPTY, "nothing": b""}
+HEAD_ENDS = b"\r\n\r\n"
 UPLOADS = {
-    "waits": uploads_part(),
-    "goes-on": uploads_part(goes_on=True),
-    "large": uploads(20_000_000, at_once=100_000),
+    "waits": (uploads_part(), PART + b"\r\n"),
+    "goes-on": (uploads_part(goes_on=True), PART + b"\r\n"),
+    "large": (uploads(20_000_000, at_once=100_000), HEAD_ENDS),
 }
 SCENARIOS |= {
     f"early-{reply}-{end}-{upload}": Scenario(
-        says_early(data, act), client, is_up_to_kernel=upload == "large"
+        says_early(data, act, until), client, is_up_to_kernel=upload == "large"
     )
     for reply, data in EARLY.items()
     for end, act in {"fin": fin, "half-close": half_close, "rst": rst, "stays": stay}.items()
-    for upload, client in UPLOADS.items()
+    for upload, (client, until) in UPLOADS.items()
     # Of an upload that just ends, the kernel decides which end notices first.
     if data or (act is not stay and upload != "large")
 }

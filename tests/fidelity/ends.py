@@ -22,6 +22,7 @@ PATIENT: dict[str, Any] = {"timeout": aiohttp.ClientTimeout(total=60, sock_read=
 SOON: dict[str, Any] = {"timeout": aiohttp.ClientTimeout(sock_read=0.3)}
 TOTAL: dict[str, Any] = {"timeout": aiohttp.ClientTimeout(total=0.3)}
 A_WHILE = 0.1
+PART = b"x" * 10
 
 
 @dataclass(frozen=True)
@@ -109,12 +110,12 @@ def answers(*replies: bytes, end: Script = stay) -> Callable[[Received], Script]
     return server
 
 
-def says_early(data: bytes, end: Script = stay) -> Callable[[Received], Script]:
-    """A peer that answers when the head of a request has come, and leaves the body, then ends."""
+def says_early(data: bytes, end: Script = stay, until: bytes = b"\r\n\r\n") -> Callable[[Received], Script]:
+    """A peer that answers when a request has come so far, by default its head, then ends."""
 
     def server(received: Received) -> Script:
         async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            received.append(await reader.readuntil(b"\r\n\r\n"))
+            received.append(await reader.readuntil(until))
             if data:
                 writer.write(data)
             await end(reader, writer)
@@ -322,9 +323,9 @@ def uploads_part(*, goes_on: bool = False) -> Client:
 
     async def client(session: aiohttp.ClientSession) -> object:
         async def pieces() -> AsyncIterator[bytes]:
-            yield b"x" * 10
+            yield PART
             await asyncio.sleep(A_WHILE if goes_on else 3600)
-            yield b"y" * 10
+            yield PART
 
         return await seen(session, "POST", data=pieces())
 
