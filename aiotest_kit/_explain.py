@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Explained",
     "Near",
+    "counted",
     "explain_mismatches",
     "explain_miss",
     "explain_not_called",

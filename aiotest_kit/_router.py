@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from yarl import URL
 
 from ._errors import UsageError
+from ._explain import counted
 from ._mounts import mounted
 from ._patterns import RequestPattern
 from ._routes import HandlerError, Hit, Route
@@ -57,7 +58,7 @@ class Router(Asserted[Route]):
         self._headers: Mapping[str, object] | None = None
 
     def __repr__(self) -> str:
-        return f"<{self._owner} with {len(self.routes)} routes>"
+        return f"<{self._owner} with {counted(len(self.routes), 'route')}>"
 
     # Adding routes.
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from yarl import URL
 
 from ._errors import LoopMismatchError, UsageError, one_line
+from ._explain import counted
 from ._lifespan import end_lives
 from ._listen import TcpAddress, UnixAddress
 from ._loop_thread import LoopThread
@@ -171,7 +172,7 @@ class Upstream(Router):
 
     def __repr__(self) -> str:
         where = self._url or "not started"
-        return f"<Upstream {where} with {len(self.routes)} routes>"
+        return f"<Upstream {where} with {counted(len(self.routes), 'route')}>"
 
     # Where it is.
 

@@ -182,7 +182,7 @@ async def test_it(aiohttp_mock):
         ran = suite.run()
         ran.outcomes(failed=1)
         assert ran.report("test_it").replace(str(suite.pytester.path), "") == dedent("""
-            aiohttp_mock = <Router with 1 routes>
+            aiohttp_mock = <Router with 1 route>
 
                 async def test_it(aiohttp_mock):
                     aiohttp_mock.get(f"{HOST}/a").reply(far.handler)

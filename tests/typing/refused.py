@@ -1,35 +1,35 @@
 """What a type checker must refuse. Nothing here is run; an `ignore` that is not needed is an error."""
 
-# pyright: enableTypeIgnoreComments=false, reportUnnecessaryTypeIgnoreComment=true
+# pyright: reportUnnecessaryTypeIgnoreComment=true
 
-from aiotest_kit import Reply, Route, Router, Upstream, mock
+from aiotest_kit import Reply, Route, Router, mock
 from aiotest_kit.fixtures import upstream_fixture
 
 
 def misspelt(router: Router, route: Route) -> None:
-    router.get("/users", jsn={})  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-    route.reply(200, payload={})  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-    Reply(200, txt="")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-    route.calls.one(jsn={})  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    router.get("/users", jsn={})  # type: ignore[call-arg]
+    route.reply(200, payload={})  # type: ignore[call-arg]
+    Reply(200, txt="")  # type: ignore[call-arg]
+    route.calls.one(jsn={})  # type: ignore[call-arg]
 
 
 def positional(router: Router, route: Route) -> None:
-    route.reply(200, {"id": 7})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    route.assert_called_with({"id": 7})  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-    router.get("/users", "name")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    route.reply(200, {"id": 7})  # type: ignore[arg-type]
+    route.assert_called_with({"id": 7})  # type: ignore[call-arg]
+    router.get("/users", "name")  # type: ignore[call-arg]
 
 
 def of_another_type(router: Router, route: Route) -> None:
-    router.get(7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    route.reply(200, text=b"")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    route.reply(200, times="2")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    mock(unmatched="ignore")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    upstream_fixture(scope="test")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    router.get(7)  # type: ignore[arg-type]
+    route.reply(200, text=b"")  # type: ignore[arg-type]
+    route.reply(200, times="2")  # type: ignore[arg-type]
+    mock(unmatched="ignore")  # type: ignore[arg-type]
+    upstream_fixture(scope="test")  # type: ignore[arg-type]
 
 
-def forgotten_await(route: Route, upstream: Upstream) -> None:
-    route.wait().last  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]  # noqa: B018
+def forgotten_await(route: Route) -> None:
+    route.wait().last  # type: ignore[attr-defined]  # noqa: B018
 
 
 def read_only(reply: Reply) -> None:
-    reply.headers["X-A"] = "1"  # type: ignore[index]  # pyright: ignore[reportIndexIssue]
+    reply.headers["X-A"] = "1"  # type: ignore[index]

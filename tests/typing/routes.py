@@ -88,6 +88,9 @@ def functions(router: Router) -> None:
     async def echo(request: Request) -> AsyncIterator[bytes]:
         yield request.body
 
+    async def served(request: web.BaseRequest) -> web.StreamResponse:
+        return web.StreamResponse()
+
     async def script(reader: Any, writer: Any) -> None:
         writer.write(await reader.readline())
 
@@ -95,6 +98,7 @@ def functions(router: Router) -> None:
     assert_type(route.reply(now).reply(later), Route)
     assert_type(route.stream(pieces).stream(echo).stream([b"a", "b", 1]), Route)
     assert_type(route.raw(script), Route)
+    assert_type(route.serve(served), Route)
 
 
 def routers(router: Router, app: web.Application) -> None:

@@ -163,7 +163,7 @@ def test_repr() -> None:
     router.get("/b")
 
     assert "<Router with 2 routes>" == repr(router)
-    assert "<Router of http://api.test/v1 with 1 routes>" == repr(below)
+    assert "<Router of http://api.test/v1 with 1 route>" == repr(below)
 
 
 # ---- before the body is there ----
