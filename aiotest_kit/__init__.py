@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from ._routes import Hit, Route
     from ._runs import Override
     from ._stub_clients import StubClientFactory
-    from ._stubs import AppRequest, Stub, Stubs
+    from ._stubs import AppRequest, Stub, Stubs, WebSocketStub
     from ._table import Miss
     from ._tls import Tls
     from ._upstream import Upstream
@@ -117,6 +117,7 @@ __all__ = [
     "WebSocketConnection",
     "WebSocketMessage",
     "WebSocketRoute",
+    "WebSocketStub",
     "WrongEncoding",
     "abort",
     "around_requests",
@@ -173,7 +174,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "_upstream": ("Upstream",),
     "_runs": ("Override",),
     "_stub_clients": ("StubClientFactory",),
-    "_stubs": ("AppRequest", "Stub", "Stubs"),
+    "_stubs": ("AppRequest", "Stub", "Stubs", "WebSocketStub"),
     "_verify": ("Calls",),
     "_websocket": ("WebSocketConnection", "WebSocketMessage"),
     "_websocket_routes": ("WebSocketRoute",),

@@ -37,6 +37,7 @@ __all__ = [
     "InClient",
     "Raise",
     "Raw",
+    "ServerHandler",
     "Strike",
     "as_answer",
     "describe",
@@ -71,7 +72,7 @@ class Exchange(Protocol):
         """
         ...
 
-    def start(self, reply: Reply, length: int | None = None) -> None:
+    async def start(self, reply: Reply, length: int | None = None) -> None:
         """Send the head of a reply; its body follows by `write`, and ends with `finish`.
 
         `length` is that of the body, where it is known.
@@ -130,6 +131,10 @@ class Exchange(Protocol):
         request for the same server finds the same protocol. `target` replaces the path and query. Returns
         when the reply is complete; after a change of protocol (101), when the connection has ended.
         """
+        ...
+
+    async def serve(self, handler: ServerHandler) -> None:
+        """Have the request answered by a handler of aiohttp's own server."""
         ...
 
     def get_extra_info(self, name: str) -> Any:
@@ -226,6 +231,9 @@ class Raise(InClient):
         exception = self.exception
         exchange.fail(exception() if isinstance(exception, type) else exception)
 
+
+ServerHandler: TypeAlias = "Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]"
+"""What aiohttp's low-level server answers with."""
 
 HandlerFunction: TypeAlias = "Callable[[Request], object]"
 """What it returns, or the awaitable of it gives, is checked when it is called."""

@@ -201,8 +201,8 @@ class StubServer(PortlessServer):
 
     @property
     def unfinished(self) -> tuple[str, ...]:
-        """None: the app itself speaks its websockets."""
-        return ()
+        """A report for each script of a stub of which the client left something out."""
+        return () if self._stubs is None else self._stubs.unfinished
 
     @property
     def handler_errors(self) -> tuple[HandlerError, ...]:

@@ -43,6 +43,7 @@ class AppCall(Call[web.AbstractRoute]):
         "_pieces",
         "_request",
         "_web_request",
+        "followed",
         "stub",
     )
 
@@ -57,6 +58,8 @@ class AppCall(Call[web.AbstractRoute]):
         self.attempts = 1
         self.elapsed = None
         self.stub = None
+        self.followed: Call[Any] | None = None
+        """The record of a stub that answers, which has what the app itself sends for it."""
         self._now = now
         self._web_request = request
         self._body = body
@@ -125,6 +128,8 @@ class AppCall(Call[web.AbstractRoute]):
     def head_sent(self, status_line: str, headers: CIMultiDict[str]) -> None:
         """The head of the reply."""
         self._head = status_line, headers.copy()
+        if self.followed is not None:
+            self.followed.reply = self._sent()
 
     def body_sent(self, data: bytes | bytearray | memoryview) -> None:
         """A piece of its body."""

@@ -99,7 +99,7 @@ class AsgiApp(Early):
         state = await self.life.entered(exchange.note_failure)
         scope = scope_of(exchange, self.depth, dict(state))
         if is_handshake(exchange.request):
-            await exchange.hand_over(web.Server(AsgiSocket(self.app, scope, exchange).serve))
+            await exchange.serve(AsgiSocket(self.app, scope, exchange).serve)
         else:
             await answered(AsgiExchange(self.app, scope, exchange), exchange)
 
@@ -226,7 +226,7 @@ class AsgiExchange:
         if not self._started:
             self._started = True
             reply = reply_as_sent(head["status"], None, head.get("headers", ()))
-            exchange.start(reply)
+            await exchange.start(reply)
         data = bytes(body)
         try:
             await exchange.write(data)

@@ -10,14 +10,14 @@ import asyncio
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import web
-
 from ._answers import Early
 from ._websocket import LONGEST_REASON, RecordedWebSocket, WebSocketConnection
 from ._websocket_script import ScriptFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from aiohttp import web
 
     from ._answers import Exchange
     from ._websocket import WebSocketOptions
@@ -57,7 +57,7 @@ class Conversation(Early):
             return await self._serve(exchange, request)
 
         try:
-            await exchange.hand_over(web.Server(serve))
+            await exchange.serve(serve)
             await asyncio.gather(*tasks, return_exceptions=True)
         finally:
             for task in tasks:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias
 
+from aiohttp import web
+
 from ._answers import reply_of
 from ._attempts import Attempt
 from ._errors import UsageError
@@ -22,9 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
     from contextlib import AbstractContextManager
 
-    from aiohttp import web
-
-    from ._answers import ConnectFault
+    from ._answers import ConnectFault, ServerHandler
     from ._attempts import Attempts
     from ._incoming import Incoming
     from ._messages import Call
@@ -166,7 +166,7 @@ class PlayedExchange:
         """Send what an aiohttp response stands for."""
         await self.send(await reply_of(response))
 
-    def start(self, reply: Reply, length: int | None = None) -> None:
+    async def start(self, reply: Reply, length: int | None = None) -> None:
         """Send the head of a reply."""
         self._head = reply
         self._framing, fields = framing_of(reply, self.request, length)
@@ -257,6 +257,10 @@ class PlayedExchange:
     async def hand_over(self, server: Callable[[], asyncio.Protocol], target: str | None = None) -> None:
         """Refuse: the connection is the app's."""
         raise UsageError(OF_THE_APP)
+
+    async def serve(self, handler: ServerHandler) -> None:
+        """Have the request answered by a handler of aiohttp's own server."""
+        await self.hand_over(web.Server(handler))
 
     def get_extra_info(self, name: str) -> Any:
         """What the transport tells."""

@@ -83,7 +83,7 @@ class Partly(Strike):
     async def play(self, exchange: Exchange) -> None:
         """Send the part, then go wrong."""
         if self.after is not None:
-            exchange.start(self.reply, len(self.reply.body))
+            await exchange.start(self.reply, len(self.reply.body))
             await exchange.write(self.reply.body[: self.after])
         await self.strike(exchange)
 
@@ -150,7 +150,7 @@ class Drip(Strike):
 
     async def play(self, exchange: Exchange) -> None:
         """Send the reply slowly."""
-        exchange.start(self.reply, len(self.reply.body))
+        await exchange.start(self.reply, len(self.reply.body))
         await self.strike(exchange)
         await exchange.write(self.reply.body)
         exchange.finish()

@@ -89,7 +89,7 @@ class Forward:
                 ) as response,
             ):
                 headers = relayed(response.headers)
-                exchange.start(Reply(response.status, reason=response.reason or "", headers=headers))
+                await exchange.start(Reply(response.status, reason=response.reason or "", headers=headers))
                 async for data in response.content.iter_any():
                     await exchange.write(data)
                 exchange.finish()

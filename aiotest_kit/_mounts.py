@@ -11,7 +11,7 @@ import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
@@ -22,16 +22,14 @@ from ._errors import UsageError, one_line
 from ._lifespan import Lifespan
 
 if TYPE_CHECKING:
-    from ._answers import Answer, Exchange
+    from ._answers import Answer, Exchange, ServerHandler
 
-__all__ = ["Served", "ServerHandler", "checked_handler", "mounted"]
+__all__ = ["Served", "checked_handler", "mounted"]
 
 GRACE = 1.0
 """Seconds in which aiohttp's server has to end, after its handlers were cancelled."""
 
 Handle = Callable[[Any], Awaitable[web.StreamResponse]]
-ServerHandler: TypeAlias = "Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]"
-"""What aiohttp's low-level server answers with."""
 
 
 @dataclass(frozen=True)

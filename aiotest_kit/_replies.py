@@ -36,6 +36,7 @@ __all__ = [
     "reply_of_status",
     "with_body",
     "with_fields",
+    "with_head",
 ]
 
 
@@ -211,6 +212,11 @@ def with_fields(reply: Reply, fields: Mapping[str, str]) -> Reply:
     headers = CIMultiDict(reply.headers)
     headers.update(fields)
     return altered(reply, headers=CIMultiDictProxy(headers))
+
+
+def with_head(reply: Reply, status: int, reason: str, headers: Mapping[str, str]) -> Reply:
+    """A reply that is another one but for its head."""
+    return altered(reply, status=status, reason=reason, headers=CIMultiDictProxy(CIMultiDict(headers)))
 
 
 def altered(reply: Reply, **values: object) -> Reply:

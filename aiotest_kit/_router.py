@@ -108,16 +108,8 @@ class Router(Asserted[Route]):
         Raises:
             UsageError: the URL, the template or an option cannot work.
         """
-        if isinstance(protocols, str):
-            raise UsageError(f"protocols={protocols!r}: several names, such as [{protocols!r}]")
+        options = websocket_options(protocols, heartbeat, autoping, compress, max_msg_size)
         match["headers"] = merged({"Upgrade": HANDSHAKE}, match.get("headers"))
-        options: WebSocketOptions = {
-            "protocols": tuple(protocols),
-            "heartbeat": heartbeat,
-            "autoping": autoping,
-            "compress": compress,
-            "max_msg_size": max_msg_size,
-        }
         route = WebSocketRoute(
             self._table, self._request_pattern("GET", url, match), name, self._logs, options
         )
@@ -376,6 +368,25 @@ def pattern_of(method: str | Iterable[str], url: UrlLike, match: MatchOptions) -
 def plain_pattern(method: str, url: str) -> RequestPattern:
     """A method and a URL. Patterns are values, and a suite makes the same routes for each of its tests."""
     return RequestPattern(method, url)
+
+
+def websocket_options(
+    protocols: Iterable[str], heartbeat: float | None, autoping: bool, compress: bool, max_msg_size: int
+) -> WebSocketOptions:
+    """The options of a websocket.
+
+    Raises:
+        UsageError: the subprotocols are one text.
+    """
+    if isinstance(protocols, str):
+        raise UsageError(f"protocols={protocols!r}: several names, such as [{protocols!r}]")
+    return {
+        "protocols": tuple(protocols),
+        "heartbeat": heartbeat,
+        "autoping": autoping,
+        "compress": compress,
+        "max_msg_size": max_msg_size,
+    }
 
 
 def under(prefix: str, url: UrlLike) -> UrlLike:

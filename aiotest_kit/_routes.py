@@ -31,9 +31,8 @@ if TYPE_CHECKING:
     from typing_extensions import Never, Self, Unpack
     from yarl import URL
 
-    from ._answers import Answer
+    from ._answers import Answer, ServerHandler
     from ._messages import Call, Request
-    from ._mounts import ServerHandler
     from ._patterns import RequestPattern
     from ._replies import ReplyOptions
 

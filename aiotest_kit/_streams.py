@@ -56,7 +56,7 @@ class Stream:
         pieces: Any = self.pieces
         if callable(pieces):
             pieces = pieces(exchange.request) if self.takes_request else pieces()
-        exchange.start(self.head)
+        await exchange.start(self.head)
         try:
             if isinstance(pieces, AsyncIterable):
                 async for piece in pieces:

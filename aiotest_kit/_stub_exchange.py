@@ -12,10 +12,13 @@ from aiohttp import hdrs, web
 
 from ._answers import reply_of
 from ._exchange import PlayedExchange
-from ._replies import Reply
+from ._replies import Reply, with_head
 from ._routes import HandlerError
 
 if TYPE_CHECKING:
+    from ._answers import ServerHandler
+    from ._exchange import Line
+    from ._messages import Call
     from ._routes import Route
 
 __all__ = ["StubExchange"]
@@ -26,10 +29,14 @@ class StubExchange(PlayedExchange):
 
     response: web.StreamResponse | None = None
 
+    def __init__(self, line: Line, call: Call[Route], route: Route, request: web.Request) -> None:
+        super().__init__(line, call, route)
+        self._web_request = request
+
     async def send(self, reply: Reply) -> None:
         """Leave a whole reply to the app, unless it is none that aiohttp would send."""
         if reply.trailers or hdrs.CONTENT_LENGTH in reply.headers or hdrs.TRANSFER_ENCODING in reply.headers:
-            await super().send(reply)
+            await super().send(await self._prepared(reply))
             return
         if reply.delay:
             await asyncio.sleep(reply.delay)
@@ -37,6 +44,36 @@ class StubExchange(PlayedExchange):
         self.response = web.Response(
             status=reply.status, reason=reply.reason, headers=reply.headers, body=reply.body
         )
+
+    async def start(self, reply: Reply, length: int | None = None) -> None:
+        """Send the head of a reply that the app cannot send."""
+        await super().start(await self._prepared(reply), length)
+
+    async def _prepared(self, reply: Reply) -> Reply:
+        """The reply, after the app's `on_response_prepare` has seen its head, as it sees every other."""
+        response = web.StreamResponse(status=reply.status, reason=reply.reason, headers=reply.headers)
+        for app in self._web_request.match_info.apps:
+            await app.on_response_prepare.send(self._web_request, response)
+        return with_head(reply, response.status, response.reason, response.headers)
+
+    async def serve(self, handler: ServerHandler) -> None:
+        """Have a handler answer as one of the app does; it notices by itself when the client has gone."""
+
+        async def answer() -> None:
+            try:
+                self.response = await handler(self._web_request)
+            except web.HTTPException as exc:
+                self.response = exc
+
+        serving = asyncio.ensure_future(answer())
+        self._route.track(serving)
+        try:
+            await asyncio.wait([serving])
+        except asyncio.CancelledError:
+            # At the end of the test it is cancelled, too.
+            await asyncio.wait([serving])
+            raise
+        serving.result()
 
     async def respond(self, response: web.StreamResponse) -> None:
         """Leave a response to the app as it is."""

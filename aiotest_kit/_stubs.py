@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, overload
 
 from yarl import URL
 
+from ._answers import Handler
 from ._app_routes import NamedRoute, routes_at
 from ._errors import UsageError, one_line
 from ._expected import Mismatch
@@ -19,9 +20,10 @@ from ._faults import keeps_from_connecting
 from ._messages import Request
 from ._mounts import checked_handler
 from ._patterns import MatchOptions, RequestPattern
-from ._router import Router
+from ._router import Router, merged, websocket_options
 from ._routes import Route
 from ._urls import UrlPattern, split_url, url_pattern, url_text
+from ._websocket_routes import HANDSHAKE, WebSocketRoute
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -29,16 +31,15 @@ if TYPE_CHECKING:
     from aiohttp import web
     from typing_extensions import Self, Unpack
 
-    from ._answers import Answer
+    from ._answers import Answer, ServerHandler
     from ._messages import Origin
-    from ._mounts import ServerHandler
     from ._replies import Reply, ReplyOptions
     from ._urls import UrlLike
     from ._verify import Calls
 
     StubUrl: TypeAlias = UrlLike | NamedRoute
 
-__all__ = ["AppRequest", "RoutePattern", "Stub", "Stubs", "original_handler"]
+__all__ = ["AppRequest", "RoutePattern", "Stub", "Stubs", "WebSocketStub", "original_handler"]
 
 
 class AppRequest(Request):
@@ -133,10 +134,11 @@ class Stub(Route):
         """Have a handler as those of the app answer: it is given the `web.Request` that they are given."""
         checked_handler(handler)
 
-        def answer(request: AppRequest) -> Awaitable[web.StreamResponse]:
+        def answer(request: Any) -> Awaitable[web.StreamResponse]:
             return handler(request.web_request)
 
-        return self.reply(answer, times=times)
+        # Not as `reply` has it: a stub of a websocket takes other functions.
+        return self._add(Handler(answer), times)
 
     async def original(self, request: AppRequest | web.Request) -> web.StreamResponse:
         """What the app itself answers; for a handler of this stub, which may change it, or only look at it.
@@ -153,6 +155,13 @@ class Stub(Route):
                 "async def handler(request): return await stub.original(request)"
             )
         return await handler(request.web_request if isinstance(request, AppRequest) else request)
+
+
+class WebSocketStub(Stub, WebSocketRoute):
+    """A stub that speaks the websockets of a route of the app, in the place of its handler.
+
+    Made by `Stubs.ws`. The app's middlewares run around it.
+    """
 
 
 class StubOptions(MatchOptions, total=False):
@@ -212,12 +221,44 @@ class Stubs(Router):
         Raises:
             UsageError: the app has no such route, or an option cannot work.
         """
-        methods = RequestPattern(method).methods
-        pattern = RequestPattern(method, self._pattern(methods, url, match), **match)
-        stub = Stub(self._table, pattern, name, self._logs)
+        stub = Stub(self._table, self._request_pattern(method, url, match), name, self._logs)
         stub.before_middlewares = before_middlewares
         self._table.add(stub)
         return stub
+
+    def ws(
+        self,
+        url: StubUrl,
+        *,
+        name: str | None = None,
+        before_middlewares: bool = False,
+        protocols: Iterable[str] = (),
+        heartbeat: float | None = None,
+        autoping: bool = True,
+        compress: bool = True,
+        max_msg_size: int = 4 * 1024 * 1024,
+        **match: Unpack[MatchOptions],
+    ) -> WebSocketStub:
+        """Add a stub that answers the handshakes of websockets at a GET route of the app, and speaks them.
+
+        `before_middlewares` is as for `route`, the rest as for `Router.ws`.
+
+        Raises:
+            UsageError: the app has no such route, or an option cannot work.
+        """
+        options = websocket_options(protocols, heartbeat, autoping, compress, max_msg_size)
+        match["headers"] = merged({"Upgrade": HANDSHAKE}, match.get("headers"))
+        pattern = self._request_pattern("GET", url, match)
+        stub = WebSocketStub(self._table, pattern, name, self._logs, options)
+        stub.before_middlewares = before_middlewares
+        self._table.add(stub)
+        return stub
+
+    def _request_pattern(
+        self, method: str | Iterable[str], url: StubUrl, match: MatchOptions
+    ) -> RequestPattern:
+        pattern = self._pattern(RequestPattern(method).methods, url, match)
+        return RequestPattern(method, pattern, **match)
 
     # The first signature of each is Router's; the second one has what a stub has in addition.
 
@@ -328,12 +369,6 @@ class Stubs(Router):
     def host(self, prefix: str | URL, *, headers: Mapping[str, object] | None = None) -> NoReturn:
         """Not for an app, which is one host; its routes are stubbed by their paths."""
         raise UsageError(f"host({str(prefix)!r}): stubs are for one app; give them whole paths")
-
-    def ws(self, url: UrlLike, **options: object) -> NoReturn:
-        """Not for an app, whose own handler speaks the websocket."""
-        raise UsageError(
-            f"ws({str(url)!r}): the app itself speaks its websockets; aiohttp_mock.ws() is a stub"
-        )
 
     def mount(self, origin: str | URL, target: object) -> NoReturn:
         """Not for an app; another one is mounted in the mock of what the app calls."""

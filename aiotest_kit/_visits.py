@@ -278,7 +278,8 @@ class Visit:
         call: Call[Route] = Call(self.call.asked, stub, self._connection.loop.time())
         step = stub.take().drawn()
         stub.record(call)
-        exchange = StubExchange(self._connection, call, stub)
+        self.call.followed = call
+        exchange = StubExchange(self._connection, call, stub, request or self.request)
         if isinstance(step.answer, Raw):
             exchange.streams = self._connection.take()
         task = asyncio.current_task()
@@ -296,9 +297,17 @@ class Visit:
             exchange.ended(None, None, step)
             if exchange.streams is not None:
                 self._connection.give_back()
-            if exchange.response is None:
-                self.call.reply, self.call.exception = call.reply, call.exception
+            self._note_answer(call, exchange.response)
         return exchange.outcome()
+
+    def _note_answer(self, call: Call[Route], response: web.StreamResponse | None) -> None:
+        """Put into the app's record what a stub has sent by itself, and into the stub's what the app has."""
+        self.call.followed = None
+        if response is None:
+            self.call.reply, self.call.exception = call.reply, call.exception
+        elif response.prepared:
+            self.call.answered()
+            call.reply = self.call.reply
 
     def failed(self, exc: BaseException) -> None:
         """Keep an error that escaped from the app."""

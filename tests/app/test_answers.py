@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import aiohttp
@@ -13,9 +13,11 @@ from aiotest_kit import (
     AppCall,
     BadChunk,
     Disconnect,
+    Drip,
     Garbage,
     Reply,
     Reset,
+    Stub,
     StubClient,
     Truncate,
     UsageError,
@@ -402,3 +404,47 @@ async def test_signals(open_client: Open) -> None:
         async with ask("/plain"):
             pass
     assert [201, 202, 201] == prepared
+
+
+@pytest.mark.parametrize("before_middlewares", [False, True])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(lambda stub: stub.stream(["one"]), id="stream"),
+        pytest.param(lambda stub: stub.reply(Drip(10_000, reply=Reply(200, text="one"))), id="drip"),
+        pytest.param(lambda stub: stub.reply(200, text="one", trailers={"X-Sum": "1"}), id="trailers"),
+        pytest.param(lambda stub: stub.reply(200, text="one", headers={"Content-Length": "3"}), id="length"),
+    ],
+)
+async def test_signals_of_what_a_stub_sends_itself(
+    answer: Callable[[Stub], object], before_middlewares: bool, open_client: Open
+) -> None:
+    """`on_response_prepare` may change the head of that as well, and the record has what was sent."""
+
+    async def change(request: web.Request, response: web.StreamResponse) -> None:
+        response.set_status(299, "Odd")
+        response.headers["X-Signed"] = request.path
+
+    app = make_app()
+    app.on_response_prepare.append(change)
+    client = await open_client(app)
+    stub = client.stubs.get("/plain", before_middlewares=before_middlewares)
+    answer(stub)
+
+    async with client.get("/plain") as response:
+        assert (299, "Odd", "/plain") == (response.status, response.reason, response.headers["X-Signed"])
+        assert "one" == await response.text()
+    reply = stub.calls.one().reply
+    assert reply is not None
+    assert (299, "/plain") == (reply.status, reply.headers["X-Signed"])
+
+
+async def test_a_stream_of_the_app_in_the_record_of_a_spy(client: StubClient) -> None:
+    """A stub that passes on what the app streams has all of it in its own record."""
+    stub = client.stubs.get("/ticks")
+    stub.reply(stub.original)
+    async with client.get("/ticks") as response:
+        body = await response.read()
+    reply = stub.calls.one().reply
+    assert reply is not None
+    assert body == reply.body

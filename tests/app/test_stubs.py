@@ -357,16 +357,6 @@ def test_what_the_app_does_not_have(method: str, place: Any, message: str) -> No
     assert message == str(caught.value)
 
 
-def test_websockets_are_the_apps_own() -> None:
-    """A stub cannot speak a websocket in the place of the app."""
-    with pytest.raises(UsageError) as caught:
-        Stubs(web.Application()).ws("/ticks")
-
-    assert "ws('/ticks'): the app itself speaks its websockets; aiohttp_mock.ws() is a stub" == str(
-        caught.value
-    )
-
-
 def test_the_method_of_a_route_for_any() -> None:
     """A route for every method can be stubbed for one of them."""
     app = web.Application()

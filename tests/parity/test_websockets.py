@@ -14,6 +14,8 @@ from aiohttp import WSMsgType, web
 
 from aiotest_kit import (
     ScriptStep,
+    StubClient,
+    StubServer,
     Subset,
     UnmatchedRequest,
     Upstream,
@@ -40,18 +42,37 @@ class Way:
     """A session whose websockets a router answers; errors of handlers are taken from it by the test."""
 
     router: Router
-    session: aiohttp.ClientSession
+    session: Any
     url: str
     expected_errors: list[str] = field(default_factory=list)
 
     def ws(self, path: str = "/ticks", **options: Any) -> WebSocketRoute:
         return self.router.ws(path, **options)
 
+    async def lose(self) -> None:
+        """Have the client go without a word."""
+        await getattr(self.session, "session", self.session).close()
+
     def connect(self, path: str = "/ticks", **options: Any) -> Any:
         return self.session.ws_connect(self.url + path, **options)
 
 
-@pytest.fixture(params=["mock", "mock_session", "upstream"])
+def app_with_websockets() -> web.Application:
+    """An app whose handlers are never called: stubs stand for them."""
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        raise NotImplementedError
+
+    app = web.Application()
+    app.router.add_get("/ticks", handler)
+    app.router.add_get("/{room}", handler)
+    return app
+
+
+of_a_router = pytest.mark.parametrize("way", ["mock", "mock_session", "upstream"], indirect=True)
+
+
+@pytest.fixture(params=["mock", "mock_session", "upstream", "app"])
 async def way(request: pytest.FixtureRequest) -> AsyncIterator[Way]:
     if request.param == "mock":
         opened = mock()
@@ -65,6 +86,12 @@ async def way(request: pytest.FixtureRequest) -> AsyncIterator[Way]:
         async with mock_session(router) as session:
             way = Way(router, session, "ws://stream.test")
             yield way
+    elif request.param == "app":
+        client = StubClient(StubServer(app_with_websockets()))
+        await client.start_server()
+        way = Way(client.stubs, client, "")
+        yield way
+        await client.end()
     else:
         upstream = Upstream()
         await upstream.start()
@@ -434,7 +461,7 @@ async def test_a_connection_that_is_lost_amid_a_script(way: Way) -> None:
     ws = await way.connect()
     await ws.send_str("a")
     await settled(lambda: route.connections and route.connections[0].messages)
-    await way.session.close()
+    await way.lose()
     await settled(lambda: not way.router.tasks)
     await ws.close()
 
@@ -535,7 +562,7 @@ async def test_a_handler_whose_client_goes(way: Way) -> None:
     way.ws().reply(send_to_nobody)
     ws = await way.connect()
     assert "first" == await ws.receive_str()
-    await way.session.close()
+    await way.lose()
     gone.set()
     await asyncio.wait_for(ended.wait(), 5)
     await ws.close()
@@ -556,6 +583,7 @@ async def test_a_handshake_that_is_refused(way: Way) -> None:
     )
 
 
+@of_a_router
 async def test_a_route_asks_of_the_handshake_what_any_route_asks(way: Way) -> None:
     """Query, headers and captures are those of other routes; nearest routes too."""
     way.ws("/{room}", query={"v": "2"}, headers={"X-Key": "k"}).reject(410)
@@ -569,6 +597,7 @@ async def test_a_route_asks_of_the_handshake_what_any_route_asks(way: Way) -> No
     assert "query v   expected '2'   actual '1'" in way.router.misses[0].explain()
 
 
+@of_a_router
 async def test_a_plain_request_is_none_for_a_websocket(way: Way) -> None:
     """The report says what is missing; a route for plain requests answers it."""
     way.ws()
@@ -643,7 +672,7 @@ async def test_nothing_is_left_of_an_open_websocket(way: Way, kind: str) -> None
         route.reply(stay)
     ws = await way.connect()
     await route.connection()
-    assert 1 == len(way.router.tasks)
+    assert way.router.tasks
     for task in way.router.tasks:
         task.cancel()
     await settled(lambda: not way.router.tasks)

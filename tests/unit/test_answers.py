@@ -31,7 +31,7 @@ class Recorded:
     async def respond(self, response: web.StreamResponse) -> None:
         await self.send(await reply_of(response))
 
-    def start(self, reply: Reply) -> None:
+    async def start(self, reply: Reply) -> None:
         self.events.append(("start", reply))
 
     async def write(self, data: bytes) -> None:

@@ -43,7 +43,7 @@ class Noted:
     async def send(self, reply: Reply) -> None:
         self.notes.append(reply)
 
-    def start(self, reply: Reply, length: int | None = None) -> None:
+    async def start(self, reply: Reply, length: int | None = None) -> None:
         self.notes += ["start", length]
 
     def head(self, reply: Reply, length: int | None = None) -> bytes:
