@@ -12,6 +12,7 @@ import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
+from importlib.util import find_spec
 from pathlib import Path
 
 import aiohttp
@@ -177,9 +178,11 @@ def test_unix_with_aiohttp(unix: Upstream) -> None:
     assert "hi" == asyncio.run(call())
 
 
+@pytest.mark.skipif(find_spec("httpx") is None, reason="there is no httpx")
 def test_unix_with_httpx(unix: Upstream) -> None:
     """So has httpx."""
-    httpx = pytest.importorskip("httpx")
+    import httpx
+
     with httpx.Client(transport=httpx.HTTPTransport(uds=unix.unix)) as client:
         assert "hi" == client.get(str(unix.url / "a")).text
 
