@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import sys
 import weakref
 from collections import defaultdict, deque
 from contextvars import ContextVar
@@ -76,8 +77,21 @@ def call_through(
     through: Connect,
 ) -> Coroutine[Any, Any, Connection]:
     """`BaseConnector.connect` while something is installed: its code, with `through` as its last default."""
-    return through(self, req, traces, timeout)
+    return through(self, req, traces, timeout)  # pragma: no cover - from Python 3.13 on
 
+
+async def await_through(
+    self: aiohttp.BaseConnector,
+    req: ClientRequest,
+    traces: list[Trace],
+    timeout: aiohttp.ClientTimeout,
+    through: Connect,
+) -> Connection:
+    """The same as a coroutine function, which from Python 3.13 on is all that may replace another's code."""
+    return await through(self, req, traces, timeout)  # pragma: no cover - before Python 3.13
+
+
+CODE = (await_through if sys.version_info >= (3, 13) else call_through).__code__
 
 CONNECT = cast("FunctionType", aiohttp.BaseConnector.connect)
 AS_WRITTEN = CONNECT.__code__
@@ -94,7 +108,7 @@ def install_connect(function: Connect) -> None:
     of all its subclasses, which twice in a test costs a tenth of what one call does.
     """
     CONNECT.__defaults__ = (function,)
-    CONNECT.__code__ = call_through.__code__
+    CONNECT.__code__ = CODE
 
 
 def restore_connect() -> None:
