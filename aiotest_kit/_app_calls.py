@@ -69,7 +69,7 @@ class AppCall(Call[web.AbstractRoute]):
         self._pieces: list[bytes] = []
         self._is_whole = False
 
-    if not TYPE_CHECKING:
+    if not TYPE_CHECKING:  # pragma: no branch - only a type checker takes the other one
 
         def __getattr__(self, name: str) -> Any:
             if name == "request":
