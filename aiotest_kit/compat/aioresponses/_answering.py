@@ -83,11 +83,6 @@ class Answering:
 class Answers(Router):
     """A router that answers a call with what was found for it, whatever is asked."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._source = Router()
-        self.calls = self._source.calls
-
     async def send(
         self, call: SessionCall, answering: Answering, changes: Mapping[str, Any]
     ) -> ClientResponse:
@@ -115,8 +110,10 @@ class Answers(Router):
             return super().find(request)
         if request.method == "CONNECT":
             # A proxy's tunnel, through which the request itself is still to come.
-            return Hit(self._source.any("/"))
-        route = self._source.any("/").reply(answering.next_shown().reply())
+            route = self.any("/")
+        else:
+            route = self.any("/").reply(answering.next_shown().reply())
+        # It is for this request alone.
         route.remove()
         return Hit(route)
 

@@ -37,6 +37,8 @@ class RequestCall(NamedTuple):
 
 def copied(value: Any) -> Any:
     """A deep copy, which later changes do not reach; of what cannot be copied, itself."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
     try:
         return deepcopy(value)
     except Exception:  # whatever the value's own way of copying raises

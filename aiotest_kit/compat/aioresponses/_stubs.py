@@ -8,10 +8,10 @@ from __future__ import annotations
 import inspect
 import json
 from asyncio import TimeoutError as AsyncTimeoutError
-from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from re import Pattern
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, TypedDict
 
 from aiohttp import ClientResponse, hdrs
 from multidict import CIMultiDict
@@ -151,8 +151,7 @@ class RequestMatch:
             raise
 
 
-@dataclass(frozen=True)
-class Shown:
+class Shown(NamedTuple):
     """What a response shows, which is what the stub says, and more than HTTP could carry.
 
     A body behind a 204, a `Content-Length` that is not the body's, a status of 999. What is sent is as near
@@ -172,7 +171,8 @@ class Shown:
         """What `result` says to a request for `url`."""
         body = result.body if result.payload is None else json.dumps(result.payload)
         headers = CIMultiDict({hdrs.CONTENT_TYPE: result.content_type})
-        headers.update(result.headers or {})
+        if result.headers:
+            headers.update(result.headers)
         return cls(
             url=url,
             method=result.method,
@@ -194,9 +194,22 @@ class Shown:
         """What is sent for it."""
         has_no_body = self.status in NO_BODY and self.body
         status = self.status if self.status in FINAL and not has_no_body else 200
-        headers = [(name, value) for name, value in self.headers.items() if name.lower() not in OF_FRAMING]
+        headers = tuple(
+            [(name, value) for name, value in self.headers.items() if name.lower() not in OF_FRAMING]
+        )
+        if len(self.body) <= LONGEST_SHARED:
+            return shared_reply(status, headers, self.body)
         return Reply(status, headers=headers, body=self.body)
 
+
+@lru_cache(maxsize=256)
+def shared_reply(status: int, headers: tuple[tuple[str, str], ...], body: bytes) -> Reply:
+    """A reply, one and the same for the same: replies are values, and the tests of a suite repeat them."""
+    return Reply(status, headers=headers, body=body)
+
+
+LONGEST_SHARED = 4096
+"""The bytes of a body up to which a reply is kept."""
 
 REDIRECTS = (301, 302, 303, 307, 308)
 NO_BODY = (204, 304)

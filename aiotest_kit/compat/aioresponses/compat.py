@@ -44,7 +44,7 @@ def merge_params(url: URL | str, params: Params | None = None) -> URL:
 def normalize_url(url: URL | str) -> URL:
     """The URL with its query sorted by name and value."""
     url = URL(url)
-    return url.with_query(sorted(url.query.items()))
+    return url.with_query(sorted(url.query.items())) if url.raw_query_string else url
 
 
 def stream_reader_factory(loop: asyncio.AbstractEventLoop | None = None) -> StreamReader:

@@ -7,7 +7,6 @@ network, and is answered with what the stub says: cookies, redirects, hooks and 
 from __future__ import annotations
 
 import inspect
-from contextlib import ExitStack
 from functools import partial, wraps
 from itertools import count
 from re import Pattern
@@ -27,6 +26,7 @@ from .compat import AIOHTTP_VERSION, merge_params, normalize_url, stream_reader_
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from types import TracebackType
 
     from typing_extensions import Unpack
@@ -82,7 +82,9 @@ class aioresponses(CallAsserts):
         self._responses: list[ClientResponse] = []
         self._numbers = count(1)
         self._answers = Answers()
-        self._opened: ExitStack | None = None
+        # What no stub answers has to be let out, or be answered by what else is open.
+        self._mock = mock(self._answers, unmatched="passthrough")
+        self._around: AbstractContextManager[None] | None = None
 
     @property
     def calls(self) -> Calls[Route]:
@@ -114,23 +116,22 @@ class aioresponses(CallAsserts):
         Raises:
             UsageError: it has begun already.
         """
-        if self._opened is not None:
+        if self._around is not None:
             raise UsageError("this aioresponses is started already; aioresponses() makes another one")
         self.requests = {}
         self.calls.clear()
-        with ExitStack() as stack:
-            # What no stub answers has to be let out, or be answered by what else is open.
-            stack.enter_context(mock(self._answers, unmatched="passthrough"))
-            stack.enter_context(around_requests(self._answer))
-            self._opened = stack.pop_all()
+        self._mock.open()
+        self._around = around_requests(self._answer)
+        self._around.__enter__()
 
     def stop(self) -> None:
         """End: close the responses and forget the stubs. The calls stay."""
         for response in self._responses:
             response.close()
-        if self._opened is not None:
-            self._opened.close()
-            self._opened = None
+        if self._around is not None:
+            self._around.__exit__(None, None, None)
+            self._around = None
+            self._mock.close()
         self.clear()
 
     def clear(self) -> None:
@@ -241,7 +242,11 @@ class aioresponses(CallAsserts):
 
     async def _answer(self, call: SessionCall) -> ClientResponse:
         """The response to a call of a session, which sees what this raises."""
-        changes, given = await read_data(call.kwargs)
+        changes: dict[str, Any] = {}
+        given = {**call.kwargs}
+        if hasattr(given.get("data"), "__aiter__"):
+            # Its pieces come once, and are to be seen in `requests` too.
+            changes["data"] = given["data"] = b"".join([piece async for piece in given["data"]])
         if call.session.closed:
             raise RuntimeError("Session is closed")
         if call.session.headers:
@@ -313,15 +318,6 @@ def without_parameter(function: Callable[..., Any], name: str | None) -> inspect
     return signature.replace(
         parameters=[parameter for parameter in signature.parameters.values() if parameter.name != name]
     )
-
-
-async def read_data(keywords: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The keywords of a call with data from an async iterator read; what that changed comes first."""
-    data: Any = keywords.get("data")
-    if data is None or not hasattr(data, "__aiter__"):
-        return {}, {**keywords}
-    changes = {"data": b"".join([chunk async for chunk in data])}
-    return changes, {**keywords, **changes}
 
 
 def merged_headers(defaults: Mapping[str, str], given: Any) -> CIMultiDict[str]:
