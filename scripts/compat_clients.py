@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ CLIENTS = {
     "aioelectricitymaps": Client("75a5a72", (*ASYNC_AUTO, "syrupy==5.5.3"), "jpbede/aioelectricitymaps"),
     "aionotion": Client(
         "5ab1283",
-        ("pytest==8.3.4", "pytest-asyncio==0.25.2", "pytest-aiohttp==1.0.0", "pytest-cov==6.0.0"),
+        ("pytest==8.3.4", "pytest-asyncio==0.25.2", "pytest-aiohttp", "pytest-cov==6.0.0", "PyJWT<2.11"),
         "bachya/aionotion",
         library="aresponses",
     ),
@@ -165,16 +166,23 @@ def source(name: str, client: Client) -> Path:
 
 
 def interpreter(kind: Kind, name: str, folder: Path, client: Client) -> Path:
-    """The Python of a client's environment, with what a run of its suite needs and nothing beside."""
+    """The Python of a client's environment, with what a run of its suite needs and nothing beside.
+
+    uv makes it where there is one, which takes seconds; pip does so everywhere.
+    """
     place = WORK / f"{name}-py{sys.version_info[0]}.{sys.version_info[1]}"
     python = place / "bin" / "python"
     if not python.exists():
         check(sys.executable, "-m", "venv", "--without-pip", place)
-    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", python)
-    itself, kit = f"{client.library}=={LIBRARIES[client.library]}", ("--editable", ROOT)
-    check(*pip, "uninstall", "-qq", "-y", client.library if kind.stand_in else "aiotest-kit")
-    provided = kit if kind.stand_in else (itself,)
-    check(*pip, "install", "-qq", "--upgrade", *client.needs, kind.aiohttp, *provided, folder)
+    uv = shutil.which("uv")
+    if uv is not None:
+        pip, at, unasked = [uv, "pip"], ["--python", str(python)], []
+    else:
+        pip, at, unasked = [sys.executable, "-m", "pip", "--python", str(python)], [], ["--yes"]
+    itself, kit = f"{client.library}=={LIBRARIES[client.library]}", ["--editable", str(ROOT)]
+    check(*pip, "uninstall", "-q", *at, *unasked, client.library if kind.stand_in else "aiotest-kit")
+    provided = kit if kind.stand_in else [itself]
+    check(*pip, "install", "-q", *at, "--upgrade", *client.needs, kind.aiohttp, *provided, folder)
     return python
 
 
@@ -222,6 +230,7 @@ def main() -> int:
         if name not in CLIENTS:
             parser.error(f"{name!r} is none of {', '.join(CLIENTS)}")
     (WORK / "sources").mkdir(parents=True, exist_ok=True)
+    (WORK / "pytest.ini").write_text("[pytest]\n")  # or pytest takes the kit's settings for those of a client
     outcomes = {name: attempt(name) for name in names}
     print(f"{sum(outcomes.values())} of {len(outcomes)} pass with the stand-in on each aiohttp")
     return 0 if all(outcomes.values()) else 1

@@ -64,6 +64,7 @@ async def test_methods(method: str, m: aioresponses, session: aiohttp.ClientSess
         pytest.param({"payload": [], "body": "unused"}, 200, "OK", b"[]", id="payload before body"),
         pytest.param({"body": "é"}, 200, "OK", "é".encode(), id="text"),
         pytest.param({"body": b"\x95\0"}, 200, "OK", b"\x95\0", id="bytes"),
+        pytest.param({"body": "x" * 5000}, 200, "OK", b"x" * 5000, id="a long body"),
         pytest.param({"status": 404}, 404, "Not Found", b"", id="registered reason"),
         pytest.param({"status": 404, "reason": "Gone fishing"}, 404, "Gone fishing", b"", id="own reason"),
         pytest.param({"status": 204, "payload": {}}, 204, "No Content", b"{}", id="204 with a body"),

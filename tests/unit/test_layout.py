@@ -130,6 +130,22 @@ def test_imports_make_no_cycle() -> None:
     assert {} == wanted
 
 
+def test_stand_ins_are_over_the_public_names() -> None:
+    """They import nothing else of the kit but what CONTRIBUTING gives the reason for."""
+    imported = {
+        (module, target)
+        for module in MODULES
+        if module.startswith("compat.")
+        for _, target in imported_siblings(module)
+        if target != "__init__" and not target.startswith("compat")
+    }
+
+    assert {
+        ("compat.aioresponses._answering", "_aiohttp"),
+        ("compat.aioresponses.compat", "_aiohttp"),
+    } == imported
+
+
 @cache
 def private_names_of_aiohttp() -> frozenset[str]:
     """Every underscore name in aiohttp's own source."""
