@@ -98,7 +98,7 @@ CLIENTS = {
     ),
     "python-supervisor-client": Client("9508b0a", PYTEST, "home-assistant-libs/python-supervisor-client"),
     "python-tailscale": Client(
-        "dc3b857", (*ASYNC_AUTO, "syrupy==5.1.0", "typer", "rich"), "frenck/python-tailscale"
+        "dc3b857", (*ASYNC_AUTO, "syrupy==5.1.0", "typer==0.24.1", "rich"), "frenck/python-tailscale"
     ),
     "python-wled": Client(
         "d8c56e2", (*ASYNC_AUTO, "syrupy==5.1.0", "typer==0.24.1", "zeroconf"), "frenck/python-wled"
@@ -128,7 +128,7 @@ CLIENTS = {
         library="aresponses",
     ),
     "whirlpool-sixth-sense": Client(
-        "b8dc191", (*PYTEST, "pytest-mock"), "abmantis/whirlpool-sixth-sense", library="aiointercept"
+        "b23bd33", (*PYTEST, "pytest-mock"), "abmantis/whirlpool-sixth-sense", library="aiointercept"
     ),
     "aiortm": Client(
         "2481bb6",

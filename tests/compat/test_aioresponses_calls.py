@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from unittest.mock import Mock
 
@@ -224,3 +226,22 @@ class OfUnittest(unittest.IsolatedAsyncioTestCase):
         m.get(PLACE, payload={"a": 1})
         async with self.session.get(PLACE) as response:
             self.assertEqual({"a": 1}, await response.json())  # noqa: PT009
+
+
+def test_calls_of_several_loops_at_once() -> None:
+    """Each call has its own answer, and `calls` has all of them."""
+
+    async def ask(thread: int) -> list[str]:
+        async with aiohttp.ClientSession() as session:
+            places = [f"http://api.test/{thread}/{number}" for number in range(20)]
+            responses = await asyncio.gather(*map(session.get, places))
+            return [await response.text() for response in responses]
+
+    with aioresponses() as m, ThreadPoolExecutor() as pool:
+        for thread in range(3):
+            for number in range(20):
+                m.get(f"http://api.test/{thread}/{number}", body=f"{thread} {number}")
+        answers = list(pool.map(lambda thread: asyncio.run(ask(thread)), range(3)))
+
+    assert [[f"{thread} {number}" for number in range(20)] for thread in range(3)] == answers
+    assert 60 == len(m.calls)

@@ -5,6 +5,7 @@ Knows what is to be shown. Knows nothing of stubs, or of how they were found.
 
 from __future__ import annotations
 
+import asyncio
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from yarl import URL
 
-    from aiotest_kit import Miss, Request, SessionCall
+    from aiotest_kit import Miss, Request, Route, SessionCall
 
     from ._stubs import Shown
 
@@ -83,6 +84,11 @@ class Answering:
 class Answers(Router):
     """A router that answers a call with what was found for it, whatever is asked."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        # One for each loop, which is given an answer when one is asked for, and gives it at once.
+        self._routes: dict[asyncio.AbstractEventLoop, Route] = {}
+
     async def send(
         self, call: SessionCall, answering: Answering, changes: Mapping[str, Any]
     ) -> ClientResponse:
@@ -110,12 +116,18 @@ class Answers(Router):
             return super().find(request)
         if request.method == "CONNECT":
             # A proxy's tunnel, through which the request itself is still to come.
-            route = self.any("/")
-        else:
-            route = self.any("/").reply(answering.next_shown().reply())
-        # It is for this request alone.
+            return Hit(self._apart())
+        loop = asyncio.get_running_loop()
+        route = self._routes.get(loop)
+        if route is None:
+            route = self._routes[loop] = self._apart()
+        return Hit(route.reply(answering.next_shown().reply(), times=1))
+
+    def _apart(self) -> Route:
+        """A route that requests find nowhere but here."""
+        route = self.any("/")
         route.remove()
-        return Hit(route)
+        return route
 
     def find_early(self, request: Request) -> Hit | Miss | None:
         """None while a call is answered here: it is when it is complete."""
