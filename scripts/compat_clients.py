@@ -20,7 +20,7 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +45,7 @@ class Client:
     needs: Sequence[str]
     repository: str | None = None
     library: str = "aioresponses"
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ CLIENTS = {
         "ae544fb",
         (*PYTEST, "pytest-codspeed==5.0.3", "syrupy==5.5.3", "time-machine==3.2.0"),
         "Thomas55555/aioautomower",
+        environment={"TZ": "Europe/Berlin"},
     ),
     "aioelectricitymaps": Client("75a5a72", (*ASYNC_AUTO, "syrupy==5.5.3"), "jpbede/aioelectricitymaps"),
     "aionotion": Client(
@@ -83,7 +85,9 @@ CLIENTS = {
         library="aresponses",
     ),
     "aiotapioca-wrapper": Client("4.3.0", PYTEST),
-    "aiounifi": Client("4ba00ff", (*PYTEST, "pytest-aiohttp==1.1.1", "trustme==1.2.1"), "Kane610/aiounifi"),
+    "aiounifi": Client(
+        "4ba00ff", (*PYTEST, "pytest-aiohttp==1.1.1", "pyotp==2.10.0", "trustme==1.2.1"), "Kane610/aiounifi"
+    ),
     "bring-api": Client(
         "e3c9aeb", (*PYTEST, "syrupy==2026.4.6.124150327040", "python-dotenv"), "miaucl/bring-api"
     ),
@@ -96,7 +100,6 @@ CLIENTS = {
     "python-elgato": Client(
         "7ccbf4b", (*ASYNC_AUTO, "syrupy==5.1.0", "typer==0.24.1", "rich", "zeroconf"), "frenck/python-elgato"
     ),
-    "python-supervisor-client": Client("9508b0a", PYTEST, "home-assistant-libs/python-supervisor-client"),
     "python-tailscale": Client(
         "dc3b857", (*ASYNC_AUTO, "syrupy==5.1.0", "typer==0.24.1", "rich"), "frenck/python-tailscale"
     ),
@@ -192,6 +195,7 @@ def counts(kind: Kind, name: str, folder: Path, client: Client) -> tuple[bool, M
     paths = [ROOT / "scripts" / "redirect", folder / "src" if (folder / "src").is_dir() else folder]
     environment = {
         **os.environ,
+        **client.environment,
         "PYTHONPATH": os.pathsep.join(map(str, paths)),
         "COMPAT_LIBRARY": client.library,
     }
