@@ -54,7 +54,7 @@ __all__ = [
     "install_connect",
     "is_idle",
     "loop_of",
-    "made_by",
+    "maker",
     "raise_in_client",
     "replace_request",
     "request_through",
@@ -620,16 +620,7 @@ MakeResponse: TypeAlias = "Callable[..., aiohttp.ClientResponse]"
 """Makes a response: called with the session's class for it, and what aiohttp calls that class with."""
 
 maker: ContextVar[MakeResponse | None] = ContextVar("aiotest_kit_maker", default=None)
-
-
-@contextlib.contextmanager
-def made_by(make: MakeResponse | None) -> Iterator[None]:
-    """Have the responses of the calls in the block, in this context, made by `make`."""
-    token = maker.set(make)
-    try:
-        yield
-    finally:
-        maker.reset(token)
+"""What makes the responses of the calls in this context, if it is not aiohttp."""
 
 
 def show_headers(response: aiohttp.ClientResponse, headers: CIMultiDict[str]) -> None:
@@ -639,7 +630,7 @@ def show_headers(response: aiohttp.ClientResponse, headers: CIMultiDict[str]) ->
     # Both are read once and kept.
     for name in ("headers", "raw_headers"):
         any_response._cache.pop(name, None)
-    any_response._raw_headers = tuple((name.encode(), value.encode()) for name, value in headers.items())
+    any_response._raw_headers = tuple([(name.encode(), value.encode()) for name, value in headers.items()])
 
 
 def stream_reader(loop: asyncio.AbstractEventLoop | None) -> aiohttp.StreamReader:

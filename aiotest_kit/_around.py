@@ -6,15 +6,15 @@ open, in which order. Knows nothing of connections, routes or replies.
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ._aiohttp import full_url, made_by, replace_request, request_through
+from ._aiohttp import full_url, maker, replace_request, request_through
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
+    from contextlib import AbstractContextManager
 
     import aiohttp
     from yarl import URL
@@ -64,28 +64,25 @@ class SessionCall:
         """
         place = self.target if target is None else target
         arguments = (self.session, self.method, place, self.args, {**self.kwargs, **changes})
-        with made_by(make_response):
+        token = maker.set(make_response)
+        try:
             return await pass_on(self._outer if ask_others else (), *arguments)
+        finally:
+            maker.reset(token)
 
 
 Around: TypeAlias = "Callable[[SessionCall], Awaitable[aiohttp.ClientResponse]]"
 """What is given to `around_requests`."""
 
 
-@contextlib.contextmanager
-def around_requests(around: Around) -> Iterator[None]:
+def around_requests(around: Around) -> AbstractContextManager[None]:
     """Have each call of every aiohttp session in the process go through `around`, until the block ends.
 
     `around` is an async function of a `SessionCall`, and returns a response, as a rule the one that
     `await call.send()` gives. It runs in the task of the caller, who sees what it raises. The newest is
     asked first. Redirects, and what aiohttp sends again by itself, are part of the call.
     """
-    entry = Entry(around)
-    open_entry(entry)
-    try:
-        yield
-    finally:
-        close_entry(entry)
+    return Entry(around)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,27 +91,36 @@ class Entry:
 
     around: Around
 
+    def __enter__(self) -> None:
+        open_entry(self)
+
+    def __exit__(self, *exc: object) -> None:
+        close_entry(self)
+
 
 # The one state of the module: who is open, newest first, and what they stand in front of.
 lock = threading.Lock()
 opened: tuple[Entry, ...] = ()
+arounds: tuple[Around, ...] = ()
 replaced: RequestFunction = request_through
 
 
 def open_entry(entry: Entry) -> None:
     """Put one on top; with the first, the calls of sessions come here."""
-    global opened, replaced
+    global opened, arounds, replaced
     with lock:
         if not opened:
             replaced = replace_request(request)
         opened = (entry, *opened)
+        arounds = (entry.around, *arounds)
 
 
 def close_entry(entry: Entry) -> None:
     """Take one away; with the last, sessions are as they were."""
-    global opened
+    global opened, arounds
     with lock:
-        opened = tuple(other for other in opened if other is not entry)
+        opened = tuple([other for other in opened if other is not entry])
+        arounds = tuple([other.around for other in opened])
         if not opened:
             replace_request(replaced)
 
@@ -123,18 +129,19 @@ async def request(
     self: aiohttp.ClientSession, method: str, target: str | URL, *args: Any, **kwargs: Any
 ) -> aiohttp.ClientResponse:
     """The session's request while anything is open."""
-    return await pass_on(tuple(entry.around for entry in opened), self, method, target, args, kwargs)
+    return await pass_on(arounds, self, method, target, args, kwargs)
 
 
-async def pass_on(
+# No coroutine function: every call passes here, and each one on the way costs something with each turn.
+def pass_on(
     arounds: tuple[Around, ...],
     session: aiohttp.ClientSession,
     method: str,
     target: str | URL,
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
-) -> aiohttp.ClientResponse:
-    """Ask the first of `arounds`; the session itself where there is none."""
+) -> Awaitable[aiohttp.ClientResponse]:
+    """What the first of `arounds` answers; the session itself where there is none."""
     if not arounds:
-        return await replaced(session, method, target, *args, **kwargs)
-    return await arounds[0](SessionCall(session, method, target, args, kwargs, arounds[1:]))
+        return replaced(session, method, target, *args, **kwargs)
+    return arounds[0](SessionCall(session, method, target, args, kwargs, arounds[1:]))

@@ -30,7 +30,7 @@ from aiotest_kit._aiohttp import (
     follow_loop,
     full_url,
     is_idle,
-    made_by,
+    maker,
     raise_in_client,
     request_through,
     show_headers,
@@ -476,9 +476,10 @@ async def test_made_responses() -> None:
         return kind(method, url, **options)
 
     async with mock_session(router) as session:
-        with made_by(make):
-            async with session.get("http://api.test/") as response:
-                assert type(response) is aiohttp.ClientResponse
+        token = maker.set(make)
+        async with session.get("http://api.test/") as response:
+            assert type(response) is aiohttp.ClientResponse
+        maker.reset(token)
         async with session.get("http://api.test/"):
             pass
 

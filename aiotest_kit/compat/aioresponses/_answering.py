@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import ClientResponse, RequestInfo
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from aiotest_kit import Hit, Router
+from aiotest_kit import Hit, Mock, Router
 
 from ..._aiohttp import follow_loop, show_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from yarl import URL
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ._stubs import Shown
 
-__all__ = ["Answering", "Answers"]
+__all__ = ["Answering", "Answers", "Passing"]
 
 current: ContextVar[Answering | None] = ContextVar("aiotest_kit_aioresponses", default=None)
 """What answers the call that is being made in this context."""
@@ -51,11 +51,11 @@ class Answering:
         """Whether a request has come."""
         return self._asked > 0
 
-    async def ask(self, call: SessionCall, keywords: dict[str, Any]) -> ClientResponse:
+    def ask(self, call: SessionCall, keywords: dict[str, Any]) -> Awaitable[ClientResponse]:
         """The session's own response to `call`."""
         # Suites stub what is no URL of HTTP, such as "localhost"; the response still shows it.
         target = None if self._shown[0].url.host else "http://nowhere.invalid/"
-        return await call.send(target=target, ask_others=False, make_response=self.make_response, **keywords)
+        return call.send(target=target, ask_others=False, make_response=self.make_response, **keywords)
 
     def next_shown(self) -> Shown:
         """What the next request is answered with; the last again for what a middleware adds."""
@@ -79,6 +79,15 @@ class Answering:
             each.status = shown.status
             each.reason = shown.reason
             show_headers(each, shown.headers)
+
+
+class Passing(Mock):
+    """A mock that lets out, or to others, what no stub answers, and says so of a call that one does not."""
+
+    @property
+    def lets_some_out(self) -> bool:
+        """Whether the request in hand may go to the network at all."""
+        return current.get() is None
 
 
 class Answers(Router):

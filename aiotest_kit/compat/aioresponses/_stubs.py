@@ -142,8 +142,10 @@ class RequestMatch:
         """
         if self.left is not None:
             self.left -= 1
+        if self.callback is None:
+            return self
         try:
-            result = None if self.callback is None else self.callback(url, **keywords)
+            result = self.callback(url, **keywords)
             return (await result if inspect.isawaitable(result) else result) or self
         except BaseException:
             if self.left is not None:

@@ -17,9 +17,9 @@ from aiohttp import ClientConnectionError, ClientResponse, ClientSession, hdrs
 from multidict import CIMultiDict
 from yarl import URL
 
-from aiotest_kit import UsageError, around_requests, mock
+from aiotest_kit import UsageError, around_requests
 
-from ._answering import Answering, Answers
+from ._answering import Answering, Answers, Passing
 from ._asserts import CallAsserts, RequestCall
 from ._stubs import CallbackResult, RequestMatch, Shown
 from .compat import AIOHTTP_VERSION, merge_params, normalize_url, stream_reader_factory
@@ -83,7 +83,7 @@ class aioresponses(CallAsserts):
         self._numbers = count(1)
         self._answers = Answers()
         # What no stub answers has to be let out, or be answered by what else is open.
-        self._mock = mock(self._answers, unmatched="passthrough")
+        self._mock = Passing(self._answers, "passthrough")
         self._around: AbstractContextManager[None] | None = None
 
     @property
@@ -264,12 +264,15 @@ class aioresponses(CallAsserts):
         answering = Answering(shown, given.get("headers"), kind)
         response = await self._answers.send(call, answering, changes)
         self._responses.append(response)
-        await raise_for_status(response, call.session, given.get("raise_for_status"))
+        asked = given.get("raise_for_status")
+        check = call.session.raise_for_status if asked is None else asked
+        if check is not False:
+            await raise_for_status(response, check)
         return response
 
     async def _shown(self, method: str, url: URL, given: Mapping[str, Any]) -> list[Shown] | None:
         """What to answer: with all redirects on the way, if they are followed; None if a stub is missing."""
-        keywords = {"allow_redirects": True, **given}
+        keywords = given if "allow_redirects" in given else {"allow_redirects": True, **given}
         # aiohttp stops behind so many; 0 is no limit.
         most = given.get("max_redirects", 10) if keywords["allow_redirects"] else 1
         chain: list[Shown] = []
@@ -327,10 +330,9 @@ def merged_headers(defaults: Mapping[str, str], given: Any) -> CIMultiDict[str]:
     return headers
 
 
-async def raise_for_status(response: ClientResponse, session: ClientSession, asked: Any) -> None:
-    """Raise as the call asks, or as its session does where the call says nothing."""
-    check: Any = session.raise_for_status if asked is None else asked
-    if not isinstance(check, bool):
-        await check(response)
-    elif check:
+async def raise_for_status(response: ClientResponse, check: Any) -> None:
+    """Raise for a bad status, or as a function of the user's does."""
+    if check is True:
         response.raise_for_status()
+    else:
+        await check(response)
