@@ -406,8 +406,13 @@ def test_handler_behind_a_decorator() -> None:
     def decorated(request: Request) -> str:
         return handler(request, "ann")
 
-    unknown = Mock(__signature__="of no kind")
-    route = Router().get("/a").replies(decorated, Mock(), unknown).reply(times=1)
+    class Unknown:
+        __signature__ = 5
+
+        def __call__(self, *args: object) -> int:
+            return 200
+
+    route = Router().get("/a").replies(decorated, Mock(), Unknown()).reply(times=1)
     assert 4 == route.capacity
 
 
