@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import sys
 import weakref
 from collections import defaultdict, deque
 from contextvars import ContextVar
@@ -69,29 +68,16 @@ Connect: TypeAlias = "Callable[..., Coroutine[Any, Any, Connection]]"
 """What `BaseConnector.connect` is: a coroutine function of connector, request, traces and timeout."""
 
 
-def call_through(
-    self: aiohttp.BaseConnector,
-    req: ClientRequest,
-    traces: list[Trace],
-    timeout: aiohttp.ClientTimeout,
-    through: Connect,
-) -> Coroutine[Any, Any, Connection]:
-    """`BaseConnector.connect` while something is installed: its code, with `through` as its last default."""
-    return through(self, req, traces, timeout)  # pragma: no cover - from Python 3.13 on
-
-
-async def await_through(
+async def call_through(
     self: aiohttp.BaseConnector,
     req: ClientRequest,
     traces: list[Trace],
     timeout: aiohttp.ClientTimeout,
     through: Connect,
 ) -> Connection:
-    """The same as a coroutine function, which from Python 3.13 on is all that may replace another's code."""
-    return await through(self, req, traces, timeout)  # pragma: no cover - before Python 3.13
+    """`BaseConnector.connect` while something is installed: its code, with `through` as its last default."""
+    return await through(self, req, traces, timeout)
 
-
-CODE = (await_through if sys.version_info >= (3, 13) else call_through).__code__
 
 CONNECT = cast("FunctionType", aiohttp.BaseConnector.connect)
 AS_WRITTEN = CONNECT.__code__
@@ -108,7 +94,7 @@ def install_connect(function: Connect) -> None:
     of all its subclasses, which twice in a test costs a tenth of what one call does.
     """
     CONNECT.__defaults__ = (function,)
-    CONNECT.__code__ = CODE
+    CONNECT.__code__ = call_through.__code__
 
 
 def restore_connect() -> None:
