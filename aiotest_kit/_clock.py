@@ -192,8 +192,11 @@ class Driver:
             return []
         outside = self._outside.what()
         if timeout is not None and not outside:
-            self.jump(timeout)
-            return []
+            transit = self._outside.transit()
+            arrived = select(transit) if transit else []
+            if not arrived:
+                self.jump(timeout)
+            return arrived
         patience = min(block.patience for block in self._blocks)
         events = select(patience)
         if not events:

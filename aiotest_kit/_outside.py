@@ -54,10 +54,14 @@ class Outside:
 
         return noticed
 
+    @property
+    def _has_sockets(self) -> bool:
+        """Whether there is more than the wake-up pipe, which is all in memory."""
+        return len(self._loop._selector.get_map()) > 1
+
     def what(self) -> list[str]:
         """What is waited for, each as a phrase; empty if nothing is."""
-        if not self._calls and not self._processes and len(self._loop._selector.get_map()) == 1:
-            # The wake-up pipe alone: all that there is in memory.
+        if not self._calls and not self._processes and not self._has_sockets:
             return []
         self._processes = [process for process in self._processes if process.get_returncode() is None]
         return [
@@ -65,6 +69,20 @@ class Outside:
             *(f"process {process.get_pid()}" for process in self._processes),
             *self._sockets(),
         ]
+
+    def transit(self) -> float:
+        """How long, in seconds of real time, bytes may be on their way between two sockets of the loop."""
+        if not self._has_sockets:
+            return 0.0
+        connections = connections_of(self._loop)
+        inside = Counter(connections.values())
+        idle = {ends for fd, ends in connections.items() if is_idle(protocol_of(self._loop, fd))}
+        in_use = (
+            ends
+            for ends in connections.values()
+            if ends[1] != LISTENING and is_inside(ends, inside) and idle.isdisjoint((ends, ends[::-1]))
+        )
+        return LONGEST_TRANSIT if any(in_use) else 0.0
 
     def _sockets(self) -> Iterator[str]:
         """The descriptors whose other end is not in this loop, but for idle connections."""
@@ -83,6 +101,9 @@ class Outside:
 
 
 LISTENING = "listening"
+
+LONGEST_TRANSIT = 0.005
+"""Bytes are there as soon as they were sent, unless the machine is so busy that the system puts it off."""
 
 
 def is_inside(ends: Ends, counted: Counter[Ends]) -> bool:

@@ -473,6 +473,22 @@ class TestOutside:
             assert 3 == await asyncio.wait_for(process.wait(), 5)
             assert clock.now < 1
 
+    async def test_bytes_on_their_way(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What a busy system delivers late from one socket of the loop to another is no timeout."""
+        selector = vars(asyncio.get_running_loop())["_selector"]
+        select = selector.select
+
+        def late(timeout: float | None = None) -> Any:
+            return [] if timeout is not None and timeout <= 0 else select(timeout)
+
+        async with served() as (url, session):
+            monkeypatch.setattr(selector, "select", late)
+            async with virtual_time() as clock:
+                async with session.get(f"{url}/ok", timeout=aiohttp.ClientTimeout(10)) as response:
+                    assert "ok" == await response.text()
+                assert clock.now < 1
+            monkeypatch.undo()
+
     async def test_server_in_a_thread(self, threaded: str) -> None:
         """A thousand requests to a server on another loop meet no timeout; idle connections do no harm."""
         async with virtual_time() as clock, aiohttp.ClientSession() as session:
