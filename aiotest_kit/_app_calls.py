@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from multidict import CIMultiDict
 
+    from ._messages import Client
     from ._replies import Reply
     from ._stubs import Stub
 
@@ -52,9 +53,9 @@ class AppCall(Call[web.AbstractRoute]):
     def __init__(self, request: web.Request, body: bytes, now: Callable[[], float]) -> None:
         # `request` and `reply` are left out: reading one that is not there comes to `__getattr__`.
         self.route = None
-        self.started = now()
-        self.client = None
-        self.exception = None
+        self.started: float = now()
+        self.client: Client | None = None
+        self.exception: BaseException | None = None
         self.attempts = 1
         self.elapsed = None
         self.stub = None

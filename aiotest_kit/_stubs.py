@@ -226,6 +226,33 @@ class Stubs(Router):
         self._table.add(stub)
         return stub
 
+    @overload
+    def ws(
+        self,
+        url: UrlLike,
+        *,
+        name: str | None = None,
+        protocols: Iterable[str] = (),
+        heartbeat: float | None = None,
+        autoping: bool = True,
+        compress: bool = True,
+        max_msg_size: int = 4 * 1024 * 1024,
+        **match: Unpack[MatchOptions],
+    ) -> WebSocketStub: ...
+    @overload
+    def ws(
+        self,
+        url: StubUrl,
+        *,
+        name: str | None = None,
+        before_middlewares: bool = False,
+        protocols: Iterable[str] = (),
+        heartbeat: float | None = None,
+        autoping: bool = True,
+        compress: bool = True,
+        max_msg_size: int = 4 * 1024 * 1024,
+        **match: Unpack[MatchOptions],
+    ) -> WebSocketStub: ...
     def ws(
         self,
         url: StubUrl,
