@@ -29,6 +29,7 @@ __all__ = [
     "UsageError",
     "VirtualTimeError",
     "check_options",
+    "counted",
     "join_names",
     "one_line",
 ]
@@ -74,6 +75,11 @@ class UnmatchedRequest(aiohttp.ClientConnectionError):
 def join_names(names: Iterable[object]) -> str:
     """The names in one phrase, in order: `a, b, c`."""
     return ", ".join(str(name) for name in names)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: `1 route`, `2 routes`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 ALSO_CALLED = {

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from ._errors import one_line
+from ._errors import counted, one_line
 from ._expected import Mismatch, is_predicate
 from ._hints import hints
 from ._urls import PLACEHOLDER
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Explained",
     "Near",
-    "counted",
     "explain_mismatches",
     "explain_miss",
     "explain_not_called",
@@ -327,8 +326,3 @@ def shown(value: object) -> str:
     code = getattr(value, "__code__", None)
     place = f" ({os.path.basename(code.co_filename)}:{code.co_firstlineno})" if code else ""
     return f"{name.rpartition('.<locals>.')[2]}{place}"
-
-
-def counted(number: int, noun: str) -> str:
-    """A number of things: `1 route`, `2 routes`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ._errors import counted
 from ._rewrite import FIXTURES, HOME, LIBRARIES, Finding, Plan, lines_of, plan
 
 if TYPE_CHECKING:
@@ -196,8 +197,3 @@ def diff_of(path: Path, before: str, after: str) -> str:
     lines = difflib.unified_diff(lines_of(before), lines_of(after), f"a/{name}", f"b/{name}")
     end = "\n\\ No newline at end of file\n"
     return "".join(line if line.endswith(("\n", "\r")) else line + end for line in lines)
-
-
-def counted(number: int, noun: str) -> str:
-    """A number of things: `1 file`, `2 files`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

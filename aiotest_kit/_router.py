@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from yarl import URL
 
-from ._errors import UsageError
-from ._explain import counted
+from ._errors import UsageError, counted
 from ._mounts import mounted
 from ._patterns import RequestPattern
 from ._routes import HandlerError, Hit, Route

@@ -15,10 +15,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from ._errors import UsageError
+from ._errors import UsageError, counted
 from ._route_file import routes_in
 from ._upstream import SocketPeer, Upstream
-from ._verify import times
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +73,7 @@ async def serve(options: argparse.Namespace) -> None:
         async with upstream.started():
             announce(upstream, options.file, Path(folder))
             await told_to_stop()
-    say(f"stopped after {times(upstream.call_count, 'call')}")
+    say(f"stopped after {counted(upstream.call_count, 'call')}")
 
 
 async def told_to_stop() -> None:
@@ -94,7 +93,7 @@ async def told_to_stop() -> None:
 def announce(upstream: Upstream, file: Path, folder: Path) -> None:
     """Say where the upstream is, and whom its clients have to trust."""
     where = f"{upstream.url.origin()} on {upstream.unix}" if upstream.unix else str(upstream.url.origin())
-    say(f"serving {times(len(upstream.routes), 'route')} of {file} at {where} (Ctrl-C stops)")
+    say(f"serving {counted(len(upstream.routes), 'route')} of {file} at {where} (Ctrl-C stops)")
     if upstream.url.scheme == "https":
         certificate = folder / "ca.pem"
         certificate.write_bytes(upstream.ca_pem)

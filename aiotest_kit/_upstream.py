@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from yarl import URL
 
-from ._errors import LoopMismatchError, UsageError, one_line
-from ._explain import counted
+from ._errors import LoopMismatchError, UsageError, counted, one_line
 from ._lifespan import end_lives
 from ._listen import TcpAddress, UnixAddress
 from ._loop_thread import LoopThread

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
 
-from ._errors import UsageError, one_line
+from ._errors import UsageError, counted, one_line
 from ._expected import left_over
 from ._explain import explain_mismatches
 from ._messages import Call
@@ -177,12 +177,16 @@ class Asserted(Generic[R]):
         """Fail unless there was one call."""
         if len(self.calls) != 1:
             shown = listing(self.calls) or self._came_nearest()
-            raise AssertionError(f"{self._owner} was called {times(len(self.calls))}, not once{shown}")
+            raise AssertionError(
+                f"{self._owner} was called {counted(self.call_count, 'time')}, not once{shown}"
+            )
 
     def assert_not_called(self) -> None:
         """Fail if there was a call."""
         if self.calls:
-            raise AssertionError(f"{self._owner} was called {times(len(self.calls))}{listing(self.calls)}")
+            raise AssertionError(
+                f"{self._owner} was called {counted(self.call_count, 'time')}{listing(self.calls)}"
+            )
 
     def assert_any_call(
         self,
@@ -233,7 +237,7 @@ class Asserted(Generic[R]):
         wanted = [Expected.of(item) for item in expected]
         problems = list((in_turn if in_order else in_any_order)(wanted, list(self.calls)))
         if problems:
-            counts = f"expected {times(len(wanted), 'call')}, there were {len(self.calls)}"
+            counts = f"expected {counted(len(wanted), 'call')}, there were {len(self.calls)}"
             raise AssertionError("\n".join([counts, *problems]))
 
 
@@ -299,7 +303,7 @@ def explain_no_call(pattern: RequestPattern, calls: Iterable[AnyCall]) -> str:
     if not compared:
         lines.append("  there are no calls")
     else:
-        lines.append(f"  nearest of {times(len(compared), 'call')}:")
+        lines.append(f"  nearest of {counted(len(compared), 'call')}:")
     for number, (differences, call) in enumerate(nearest, 1):
         lines.append(f"  {number}. {title(call)}")
         lines.append(explain_mismatches(differences, "       "))
@@ -314,11 +318,6 @@ def listing(calls: Iterable[AnyCall]) -> str:
 def title(call: AnyCall) -> str:
     """A call in a line."""
     return f"{call.request.method} {call.request.url}"
-
-
-def times(number: int, noun: str = "time") -> str:
-    """A number of things: `1 call`, `2 calls`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def route_title(route: Any) -> str:
@@ -336,7 +335,7 @@ def timeline(calls: Sequence[AnyCall]) -> str:
     for number, call in enumerate(calls):
         if SHOWN_CALLS <= number < len(calls) - SHOWN_CALLS:
             if number == SHOWN_CALLS:
-                lines.append(f"... and {times(len(calls) - 2 * SHOWN_CALLS, 'more call')} ...")
+                lines.append(f"... and {counted(len(calls) - 2 * SHOWN_CALLS, 'more call')} ...")
             continue
         if call.exception is not None:
             outcome = type(call.exception).__name__
