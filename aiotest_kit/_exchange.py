@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ._routes import Route
     from ._steps import Step
 
-__all__ = ["Line", "PlayedExchange", "Redial", "ScriptWriter", "open_streams"]
+__all__ = ["Line", "PlayedExchange", "Redial", "ScriptWriter", "open_streams", "server_error"]
 
 Redial: TypeAlias = "Callable[[ConnectFault], Awaitable[None]]"
 
@@ -123,6 +123,11 @@ def open_streams(line: Line, seen: Iterable[bytes]) -> tuple[asyncio.StreamReade
     for data in seen:
         reader.feed_data(data)
     return reader, ScriptWriter(line.transport, protocol, reader, line.loop)
+
+
+def server_error(exc: BaseException, route: Route) -> Reply:
+    """What a client is told of an error in the answer of a route."""
+    return Reply(500, text=f"{type(exc).__name__} in the answer of route {route.pattern.describe()}")
 
 
 OF_THE_APP = "a stub of an app's route cannot hand its connection to another server; mount() is for a Router"
@@ -286,7 +291,7 @@ class PlayedExchange:
             return
         route.failed(HandlerError(exc, self.request, route))
         if self._head is None and self.streams is None:
-            reply = Reply(500, text=f"{type(exc).__name__} in the answer of route {route.pattern.describe()}")
+            reply = server_error(exc, route)
             line.transport.write(render(reply, self.request))
             self._done(reply, last=closes(reply, self.request))
         else:

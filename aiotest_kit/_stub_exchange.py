@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 from aiohttp import hdrs, web
 
 from ._answers import reply_of
-from ._exchange import PlayedExchange
-from ._replies import Reply, with_head
+from ._exchange import PlayedExchange, server_error
+from ._replies import with_head
 from ._routes import HandlerError
 
 if TYPE_CHECKING:
     from ._answers import ServerHandler
     from ._exchange import Line
     from ._messages import Call
+    from ._replies import Reply
     from ._routes import Route
 
 __all__ = ["StubExchange"]
@@ -87,9 +88,8 @@ class StubExchange(PlayedExchange):
             super().handler_failed(exc, route)
             return
         route.failed(HandlerError(exc, self.request, route))
-        text = f"{type(exc).__name__} in the answer of route {route.pattern.describe()}"
-        self.call.reply = Reply(500, text=text)
-        self.response = web.Response(status=500, text=text)
+        self.call.reply = reply = server_error(exc, route)
+        self.response = web.Response(status=reply.status, text=reply.text())
 
     def outcome(self) -> web.StreamResponse:
         """What the app goes on with.
