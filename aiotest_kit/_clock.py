@@ -190,9 +190,8 @@ class Driver:
                     future.set_result(None)
             self._settling.clear()
             return []
-        outside = self._outside.what()
+        outside, transit = self._outside.what()
         if timeout is not None and not outside:
-            transit = self._outside.transit()
             arrived = select(transit) if transit else []
             if not arrived:
                 self.jump(timeout)

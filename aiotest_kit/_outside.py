@@ -54,28 +54,25 @@ class Outside:
 
         return noticed
 
-    @property
-    def _has_sockets(self) -> bool:
-        """Whether there is more than the wake-up pipe, which is all in memory."""
-        return len(self._loop._selector.get_map()) > 1
+    def what(self) -> tuple[list[str], float]:
+        """What is waited for, each as a phrase; and the transit, if nothing is.
 
-    def what(self) -> list[str]:
-        """What is waited for, each as a phrase; empty if nothing is."""
-        if not self._calls and not self._processes and not self._has_sockets:
-            return []
-        self._processes = [process for process in self._processes if process.get_returncode() is None]
-        return [
-            *(f"{called(function)} in an executor" for function in self._calls.values()),
-            *(f"process {process.get_pid()}" for process in self._processes),
-            *self._sockets(),
-        ]
-
-    def transit(self) -> float:
-        """How long, in seconds of real time, bytes may be on their way between two sockets of the loop."""
-        if not self._has_sockets:
-            return 0.0
+        That is how long, in seconds of real time, bytes may be on their way between two sockets of the loop.
+        """
+        if not self._calls and not self._processes and len(self._loop._selector.get_map()) == 1:
+            # The wake-up pipe alone: all that there is in memory.
+            return [], 0.0
         connections = connections_of(self._loop)
         inside = Counter(connections.values())
+        self._processes = [process for process in self._processes if process.get_returncode() is None]
+        waits_for = [
+            *(f"{called(function)} in an executor" for function in self._calls.values()),
+            *(f"process {process.get_pid()}" for process in self._processes),
+            *self._sockets(connections, inside),
+        ]
+        return waits_for, 0.0 if waits_for else self._transit(connections, inside)
+
+    def _transit(self, connections: dict[int, Ends], inside: Counter[Ends]) -> float:
         idle = {ends for fd, ends in connections.items() if is_idle(protocol_of(self._loop, fd))}
         in_use = (
             ends
@@ -84,10 +81,8 @@ class Outside:
         )
         return LONGEST_TRANSIT if any(in_use) else 0.0
 
-    def _sockets(self) -> Iterator[str]:
+    def _sockets(self, connections: dict[int, Ends], inside: Counter[Ends]) -> Iterator[str]:
         """The descriptors whose other end is not in this loop, but for idle connections."""
-        connections = connections_of(self._loop)
-        counted = Counter(connections.values())
         for fd in self._loop._selector.get_map():
             if fd == self._loop._ssock.fileno():
                 continue
@@ -95,7 +90,7 @@ class Outside:
             if ends is None:
                 yield f"descriptor {fd}"
             elif not (
-                ends[1] == LISTENING or is_inside(ends, counted) or is_idle(protocol_of(self._loop, fd))
+                ends[1] == LISTENING or is_inside(ends, inside) or is_idle(protocol_of(self._loop, fd))
             ):
                 yield f"the connection to {address_text(ends[1] or ends[0])}"
 
