@@ -95,6 +95,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("door", IN_MEMORY if is_limited else [*IN_MEMORY, "loopback"], indirect=True)
 
 
+async def endless_ticks(log: list[str]) -> AsyncIterator[str]:
+    """The pieces of a stream that ends only with its client, which is noted."""
+    try:
+        while True:
+            yield "tick\n"
+            await asyncio.sleep(0)
+    finally:
+        log.append("client gone")
+
+
 @pytest.fixture
 async def door(request: pytest.FixtureRequest) -> AsyncIterator[Door]:
     async with opened(request.param) as door:

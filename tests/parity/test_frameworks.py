@@ -21,7 +21,7 @@ from fastapi.responses import StreamingResponse
 from aiotest_kit import mock
 from tests.parity.test_websockets import settled
 
-from .conftest import Way
+from .conftest import Way, endless_ticks
 
 # ---- FastAPI ----
 
@@ -63,15 +63,7 @@ def fastapi_app(told: Told) -> FastAPI:
 
     @app.get("/ticks")
     async def ticks() -> StreamingResponse:
-        async def pieces() -> AsyncIterator[str]:
-            try:
-                while True:
-                    yield "tick\n"
-                    await asyncio.sleep(0)
-            finally:
-                told.log.append("client gone")
-
-        return StreamingResponse(pieces(), media_type="text/event-stream")
+        return StreamingResponse(endless_ticks(told.log), media_type="text/event-stream")
 
     @app.post("/mails")
     async def mails(request: Request, background: BackgroundTasks) -> dict[str, str]:
@@ -236,15 +228,7 @@ def django_app(django_urls: ModuleType, told: Told) -> Any:
         return JsonResponse({"method": request.method, "body": request.body.decode()})
 
     async def ticks(request: HttpRequest) -> StreamingHttpResponse:
-        async def pieces() -> AsyncIterator[str]:
-            try:
-                while True:
-                    yield "tick\n"
-                    await asyncio.sleep(0)
-            finally:
-                told.log.append("client gone")
-
-        return StreamingHttpResponse(pieces(), content_type="text/event-stream")
+        return StreamingHttpResponse(endless_ticks(told.log), content_type="text/event-stream")
 
     async def mails(request: HttpRequest) -> HttpResponse:
         async def send() -> None:

@@ -13,7 +13,7 @@ from aiohttp import WSMsgType, web
 from aiotest_kit import Router, UnmatchedRequest, UsageError, mock
 from tests.parity.test_websockets import settled
 
-from .conftest import Way
+from .conftest import Way, endless_ticks
 
 MANY = 100 * 65536
 
@@ -633,15 +633,7 @@ async def test_starlette() -> None:
         log.append("stopped")
 
     async def ticks(request: Any) -> StreamingResponse:
-        async def pieces() -> AsyncIterator[str]:
-            try:
-                while True:
-                    yield "tick\n"
-                    await asyncio.sleep(0)
-            finally:
-                log.append("client gone")
-
-        return StreamingResponse(pieces())
+        return StreamingResponse(endless_ticks(log))
 
     async def about(request: Any) -> PlainTextResponse:
         return PlainTextResponse(f"{request.url} {request.state.name} {await request.body()!r}")
