@@ -518,7 +518,7 @@ def view_of(connector: aiohttp.BaseConnector, door: Door) -> View:
         state.update(
             _resolver=NO_RESOLVER,
             _resolver_owner=False,
-            _cached_hosts=type(state["_cached_hosts"])(ttl=state["_cached_hosts"]._ttl),
+            _cached_hosts=empty_cache(state["_cached_hosts"]),
             _throttle_dns_futures={},
             _resolve_host_tasks=set(),
         )
@@ -530,6 +530,11 @@ def view_of(connector: aiohttp.BaseConnector, door: Door) -> View:
 def empty_pool(connector: Any) -> dict[Any, Any]:
     """What a connector of this aiohttp pools in: a defaultdict of deques since 3.11, a dict before."""
     return defaultdict(deque) if isinstance(connector._conns, defaultdict) else {}
+
+
+def empty_cache(names: Any) -> Any:
+    """A DNS cache with the settings of another one."""
+    return type(names)(ttl=names._ttl)
 
 
 async def fail_to_connect(
@@ -549,7 +554,7 @@ async def fail_to_connect(
     alone._conns = empty_pool(connector)
     if failing.asks_for_name and isinstance(alone, MemoryTCPConnector):
         alone._resolver = cast("AbstractResolver", NoResolver(failing.look_up))
-        alone._cached_hosts = type(alone._cached_hosts)(ttl=alone._cached_hosts._ttl)
+        alone._cached_hosts = empty_cache(alone._cached_hosts)
         alone._throttle_dns_futures = {}
     try:
         connection = await connect_through(alone, req, traces, timeout)
