@@ -50,6 +50,7 @@ def main(folder: str, runs: str) -> None:
     collect(*WITHOUT)
     gc.collect()
     gc.freeze()
+    sys.dont_write_bytecode = False
     forked_milliseconds()  # writes the .pyc files that the others read
     pairs = [(forked_milliseconds(*WITHOUT), forked_milliseconds()) for _ in range(int(runs))]
     difference = median(together - alone for alone, together in pairs)
