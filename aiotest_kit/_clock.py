@@ -145,18 +145,17 @@ class Driver:
         # aiohttp rounds timeouts up to whole seconds of the loop's clock: from one on they are exact.
         self.now = float(math.ceil(loop.time()))
         self._undo.callback(self._run_on, loop.time, loop._clock_resolution)
-        self._replace(DRIVER, self)
-        self._replace("time", lambda: self.now)
-        self._replace("run_until_complete", self._noticing_main(loop.run_until_complete))
-        self._outside.watch(self._replace)
+        replaced = {
+            DRIVER: self,
+            "time": lambda: self.now,
+            "run_until_complete": self._noticing_main(loop.run_until_complete),
+            **self._outside.noticing(),
+        }
+        replace_own(loop, replaced, self._undo)
         selector = loop._selector
         loop._selector = VirtualSelector(selector, self)
         self._undo.callback(setattr, loop, "_selector", selector)
         self._keep_resolution()
-
-    def _replace(self, name: str, value: object) -> None:
-        """Set an attribute of the loop itself until the end."""
-        replace_own(self._loop, name, value, self._undo)
 
     def _run_on(self, before: Callable[[], float], resolution: float) -> None:
         """Let the clock go on from here: what is scheduled keeps its distance, and time does not go back."""

@@ -35,6 +35,8 @@ NOT_USERS = tuple(
 )
 OF_CONNECTIONS = "RequestHandler."
 """So begin the names of tasks that belong to a connection of aiohttp's server, and with it to that server."""
+OPENING = ("create_connection", "create_unix_connection", "create_server", "create_unix_server")
+"""The methods of a loop that open a connection, or sockets that listen."""
 SETTLING_TURNS = 3
 """Turns of the loop in which what was closed is gone."""
 
@@ -172,9 +174,8 @@ class LeakCheck:
         if loop is None:
             return
         self._before = Held.by(loop)
-        self._replace("create_task", self._noting_task(loop.create_task))
-        for name in ("create_connection", "create_unix_connection", "create_server", "create_unix_server"):
-            self._replace(name, self._noting_opened(getattr(loop, name)))
+        noting = {name: self._noting_opened(getattr(loop, name)) for name in OPENING}
+        replace_own(loop, {"create_task": self._noting_task(loop.create_task), **noting}, self._undo)
         handler = loop.get_exception_handler()
         loop.set_exception_handler(self._hearing(handler))
         self._undo.callback(loop.set_exception_handler, handler)
@@ -195,13 +196,18 @@ class LeakCheck:
     def end(self) -> list[str]:
         """What was left open, a line each."""
         try:
-            if self.loop is not None and not self.loop.is_closed():
+            found = self._found()
+            if found and self.loop is not None and not self.loop.is_closed():
                 self._settle(SETTLING_TURNS)
                 self.loop.run_forever()
-            found = [*self.makers.left_open(), *self._heard, *self._on_loop()]
+                found = self._found()
         finally:
             self._undo.close()
         return [f"{what}  made at {where}" if where else what for what, where in dict.fromkeys(found)]
+
+    def _found(self) -> list[tuple[str, str]]:
+        """What is open now, or was told of, and where it was made."""
+        return [*self.makers.left_open(), *self._heard, *self._on_loop()]
 
     def _settle(self, turns: int) -> None:
         """Stop the loop after some turns."""
@@ -209,9 +215,6 @@ class LeakCheck:
             self.loop.call_soon(self._settle, turns - 1)
         else:
             self.loop.stop()
-
-    def _replace(self, name: str, value: object) -> None:
-        replace_own(self.loop, name, value, self._undo)
 
     def _noting_task(self, create: Callable[..., Any]) -> Callable[..., Any]:
         def noted(coroutine: Any, **options: Any) -> Any:

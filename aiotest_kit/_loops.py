@@ -164,11 +164,7 @@ def in_test_case(item: pytest.Item) -> bool:
 
 def loop_is_running() -> bool:
     """Whether this thread runs a loop now."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
+    return asyncio._get_running_loop() is not None
 
 
 def is_of_pytest_asyncio(item: pytest.Item) -> bool:

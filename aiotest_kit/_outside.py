@@ -22,15 +22,15 @@ Ends: TypeAlias = "tuple[object, object]"
 
 
 class Outside:
-    """What a loop waits for outside of it, from `watch` on."""
+    """What a loop waits for outside of it, while what `noticing` gives is in its place."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop: Any = loop
         self._calls: dict[asyncio.Future[Any], object] = {}
         self._processes: list[asyncio.SubprocessTransport] = []
 
-    def watch(self, replace: Callable[[str, object], None]) -> None:
-        """Notice executor calls and subprocesses; `replace` sets an attribute of the loop, to be undone."""
+    def noticing(self) -> dict[str, Callable[..., Any]]:
+        """Methods of the loop, by name, as they notice executor calls and subprocesses."""
         run_in_executor = self._loop.run_in_executor
 
         def run(executor: Any, func: Any, *args: Any) -> asyncio.Future[Any]:
@@ -39,9 +39,11 @@ class Outside:
             future.add_done_callback(self._ended)
             return future
 
-        replace("run_in_executor", run)
-        for name in ("subprocess_exec", "subprocess_shell"):
-            replace(name, self._noticing(getattr(self._loop, name)))
+        starting = ("subprocess_exec", "subprocess_shell")
+        return {
+            "run_in_executor": run,
+            **{name: self._noticing(getattr(self._loop, name)) for name in starting},
+        }
 
     def _ended(self, future: asyncio.Future[Any]) -> None:
         self._calls.pop(future, None)

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from aiohttp.base_protocol import BaseProtocol
 
-from aiotest_kit import AppCall, Mismatch, Origin, StubClient, StubServer, make_request
+from aiotest_kit import AppCall, Mismatch, Origin, StubClient, StubServer, make_request, virtual_time
+from aiotest_kit._aiohttp_web import RecordingWriter
 from aiotest_kit._app_calls import origin_of
 from aiotest_kit._flow import ClientGone
 from aiotest_kit._pipe import connected
@@ -358,3 +360,40 @@ async def test_an_error_of_the_block_alone() -> None:
         async with StubClient(StubServer(make_app())):
             raise KeyError("mine")
     assert [] == getattr(caught.value, "__notes__", [])
+
+
+async def test_the_app_ended_it(open_client: Open) -> None:
+    """A connection that the app has ended while it was pooled is not in the way of the client's end."""
+
+    async def ends_soon(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        asyncio.get_running_loop().call_later(1, request.transport.close)
+        connections.append(request.transport)
+        return web.Response()
+
+    connections: list[asyncio.BaseTransport] = []
+    app = web.Application()
+    app.router.add_get("/", ends_soon)
+    client = await open_client(app)
+    async with virtual_time() as clock:
+        await client.get("/")
+        await clock.advance(2)
+        assert [True] == [connection.is_closing() for connection in connections]
+    await client.close()
+    assert client.session.closed
+
+
+async def test_written_before_it_is_known_what_is_answered() -> None:
+    """A writer tells of what is sent once there is something to tell, and sends it in any case."""
+    loop = asyncio.get_running_loop()
+    sent = bytearray()
+
+    class Far(asyncio.Protocol):
+        def data_received(self, data: bytes) -> None:
+            sent.extend(data)
+
+    near = BaseProtocol(loop)
+    connected(loop, near, Far(), ("127.0.0.1", 80))
+    await RecordingWriter(near, loop).write(b"early")
+    await asyncio.sleep(0)
+    assert b"early" == sent

@@ -14,10 +14,13 @@ import pytest
 
 import aiotest_kit
 
-# A run in this process drops what it imports. Neither an extension module may be imported twice, nor the
-# plugin, which its package remembers.
+# A run in this process drops what it is the first to import. Neither may an extension module be imported
+# twice, nor what the package remembers: the plugin, and each of its names once it was asked for.
 import aiotest_kit._intercept
 import aiotest_kit.pytest_plugin
+
+for name in aiotest_kit.__all__:
+    getattr(aiotest_kit, name)
 
 PLUGIN = "aiotest_kit.pytest_plugin"
 INI = """
@@ -100,6 +103,8 @@ def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> "Iterat
     # With one of these pytest words its summary otherwise.
     for name in ("CI", "BUILD_NUMBER"):
         monkeypatch.delenv(name, raising=False)
+    # A process of its own would compile the package each time.
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     # For a process of its own, where the package is not installed.
     monkeypatch.setenv("PYTHONPATH", str(Path(aiotest_kit.__file__).parents[1]), prepend=os.pathsep)
     pytester.makeini(INI)
