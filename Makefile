@@ -1,7 +1,7 @@
 # Needs Python 3.10 or newer with pip, and nothing else: each target makes the environment that it runs in.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-matrix test-loops bench lint ruff mypy pyright pytest format clean
+.PHONY: help demo test test-matrix newest-python test-loops bench lint ruff mypy pyright pytest format clean
 
 # The first of these that is new enough; `make PYTHON=/some/python test` to choose.
 recent := import sys; sys.exit(sys.version_info < (3, 10))
@@ -36,6 +36,9 @@ test: lint pytest
 
 test-matrix:
 	@$(PYTHON) scripts/matrix.py $(MATRIX)
+
+newest-python:
+	@$(PYTHON) scripts/matrix.py --newest-python
 
 test-loops:
 	@$(PYTHON) -m scripts.loops $(LOOPS)

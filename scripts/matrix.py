@@ -6,6 +6,7 @@ Each combination keeps an environment of its own in `.venvs/`, used again until 
     python scripts/matrix.py                            # all of it
     python scripts/matrix.py oldest newest              # the two corners
     python scripts/matrix.py 3.10:3.10.11 3.13:newest   # by name
+    python scripts/matrix.py --newest-python            # none: says which interpreter is the newest found
 
 A combination that aiohttp cannot be installed on is skipped, and the table says so; but where the Python is
 one that the kit promises, a combination asked for by name has to run.
@@ -247,6 +248,9 @@ def is_excused(outcome: Outcome, *, named: bool) -> bool:
 def main(words: list[str]) -> int:
     """The exit status: 0 if something ran, and nothing that had to pass did not."""
     pythons = find_pythons()
+    if words == ["--newest-python"]:
+        print(list(pythons.values())[-1])
+        return 0
     outcomes = []
     for combination in choose(words, list(pythons)):
         began = time.monotonic()
