@@ -24,7 +24,7 @@ from aiohttp.client_proto import ResponseHandler
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Awaitable, Callable, Coroutine, Iterator
 
     from aiohttp import web
     from aiohttp.abc import AbstractResolver
@@ -51,13 +51,14 @@ __all__ = [
     "follow_loop",
     "full_url",
     "install_connect",
+    "install_request",
     "is_idle",
     "loop_of",
     "maker",
     "raise_in_client",
-    "replace_request",
     "request_through",
     "restore_connect",
+    "restore_request",
     "show_headers",
     "stream_reader",
     "view_of",
@@ -106,15 +107,37 @@ def restore_connect() -> None:
 RequestFunction: TypeAlias = "Callable[..., Coroutine[Any, Any, aiohttp.ClientResponse]]"
 """What every method of a session calls: a coroutine function of session, method, URL and keywords."""
 
-request_through: RequestFunction = aiohttp.ClientSession._request
+Around: TypeAlias = "Callable[..., Awaitable[aiohttp.ClientResponse]]"
+"""What stands in front of that: a function of session, method, URL, arguments and keywords."""
+
+
+async def request_around(
+    self: aiohttp.ClientSession, method: str, target: str | URL, *args: Any, around_it: Around, **kwargs: Any
+) -> aiohttp.ClientResponse:
+    """`ClientSession._request` while something is installed: its code, with `around_it` as its default."""
+    return await around_it(self, method, target, args, kwargs)
+
+
+REQUEST = cast("FunctionType", aiohttp.ClientSession._request)
+REQUEST_AS_WRITTEN = REQUEST.__code__
+REQUEST_DEFAULTS = REQUEST.__kwdefaults__
+
+REQUEST_THROUGH = FunctionType(REQUEST_AS_WRITTEN, REQUEST.__globals__)
+REQUEST_THROUGH.__kwdefaults__ = REQUEST_DEFAULTS
+request_through: RequestFunction = REQUEST_THROUGH
 """`ClientSession._request` as aiohttp wrote it, whatever is installed in its place now."""
 
 
-def replace_request(function: RequestFunction) -> RequestFunction:
-    """Install `function` as `ClientSession._request`; returns what it was before."""
-    before: RequestFunction = aiohttp.ClientSession._request
-    aiohttp.ClientSession._request = function  # type: ignore[method-assign]
-    return before
+def install_request(around: Around) -> None:
+    """Have `ClientSession._request` call `around`; its code changes, as that of `connect`."""
+    REQUEST.__kwdefaults__ = {"around_it": around}
+    REQUEST.__code__ = request_around.__code__
+
+
+def restore_request() -> None:
+    """Have `ClientSession._request` do as aiohttp wrote it."""
+    REQUEST.__code__ = REQUEST_AS_WRITTEN
+    REQUEST.__kwdefaults__ = REQUEST_DEFAULTS
 
 
 def full_url(session: aiohttp.ClientSession, target: str | URL) -> URL:

@@ -10,7 +10,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ._aiohttp import full_url, maker, replace_request, request_through
+from ._aiohttp import full_url, install_request, maker, request_through, restore_request
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import aiohttp
     from yarl import URL
 
-    from ._aiohttp import MakeResponse, RequestFunction
+    from ._aiohttp import MakeResponse
 
 __all__ = ["SessionCall", "around_requests"]
 
@@ -102,15 +102,14 @@ class Entry:
 lock = threading.Lock()
 opened: tuple[Entry, ...] = ()
 arounds: tuple[Around, ...] = ()
-replaced: RequestFunction = request_through
 
 
 def open_entry(entry: Entry) -> None:
     """Put one on top; with the first, the calls of sessions come here."""
-    global opened, arounds, replaced
+    global opened, arounds
     with lock:
         if not opened:
-            replaced = replace_request(request)
+            install_request(request)
         opened = (entry, *opened)
         arounds = (entry.around, *arounds)
 
@@ -122,17 +121,21 @@ def close_entry(entry: Entry) -> None:
         opened = tuple([other for other in opened if other is not entry])
         arounds = tuple([other.around for other in opened])
         if not opened:
-            replace_request(replaced)
+            restore_request()
 
 
-async def request(
-    self: aiohttp.ClientSession, method: str, target: str | URL, *args: Any, **kwargs: Any
-) -> aiohttp.ClientResponse:
+# Neither is a coroutine function: each one that a call passes costs something with each turn of the loop.
+def request(
+    session: aiohttp.ClientSession,
+    method: str,
+    target: str | URL,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> Awaitable[aiohttp.ClientResponse]:
     """The session's request while anything is open."""
-    return await pass_on(arounds, self, method, target, args, kwargs)
+    return pass_on(arounds, session, method, target, args, kwargs)
 
 
-# No coroutine function: every call passes here, and each one on the way costs something with each turn.
 def pass_on(
     arounds: tuple[Around, ...],
     session: aiohttp.ClientSession,
@@ -143,5 +146,5 @@ def pass_on(
 ) -> Awaitable[aiohttp.ClientResponse]:
     """What the first of `arounds` answers; the session itself where there is none."""
     if not arounds:
-        return replaced(session, method, target, *args, **kwargs)
+        return request_through(session, method, target, *args, **kwargs)
     return arounds[0](SessionCall(session, method, target, args, kwargs, arounds[1:]))

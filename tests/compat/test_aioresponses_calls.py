@@ -138,7 +138,7 @@ def test_add_can_be_replaced(m: aioresponses) -> None:
 
 async def test_start_and_stop(session: aiohttp.ClientSession) -> None:
     """It can be opened again, with no calls; not while it is open. Stopping twice is harmless."""
-    before = aiohttp.ClientSession.__dict__["_request"]
+    before = aiohttp.ClientSession._request.__code__
     m = aioresponses()
     m.get(PLACE)
     m.start()
@@ -149,7 +149,7 @@ async def test_start_and_stop(session: aiohttp.ClientSession) -> None:
     m.stop()
 
     assert "this aioresponses is started already; aioresponses() makes another one" == str(caught.value)
-    assert before is aiohttp.ClientSession.__dict__["_request"]
+    assert before is aiohttp.ClientSession._request.__code__
     m.assert_called_once()
     async with m:
         m.assert_not_called()

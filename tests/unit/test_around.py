@@ -23,6 +23,11 @@ async def passed_on(call: SessionCall) -> aiohttp.ClientResponse:
     return await call.send()
 
 
+def installed() -> tuple[Any, Any]:
+    """What a session's requests do, and the defaults of their keywords."""
+    return aiohttp.ClientSession._request.__code__, aiohttp.ClientSession._request.__kwdefaults__
+
+
 async def test_a_call_is_seen_as_it_was_made(router: Router) -> None:
     """Session, method, URL and keywords are those of the code under test; the response is the session's."""
     seen: list[SessionCall] = []
@@ -116,16 +121,16 @@ async def test_the_newest_is_asked_first(router: Router, ask_others: bool, expec
 
 async def test_the_last_that_closes_restores_the_session() -> None:
     """Blocks may end in any order, also two of one function; what is patched is what it was."""
-    before: Any = aiohttp.ClientSession.__dict__["_request"]
+    before = installed()
     first, second = around_requests(passed_on), around_requests(passed_on)
     first.__enter__()
     second.__enter__()
     first.__exit__(None, None, None)
 
-    assert before is not aiohttp.ClientSession.__dict__["_request"]
+    assert before != installed()
 
     second.__exit__(None, None, None)
-    assert before is aiohttp.ClientSession.__dict__["_request"]
+    assert before == installed()
 
 
 @pytest.mark.parametrize("door", ["mock", "mock_session"])
