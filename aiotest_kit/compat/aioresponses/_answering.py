@@ -5,7 +5,6 @@ Knows what is to be shown. Knows nothing of stubs, or of how they were found.
 
 from __future__ import annotations
 
-import asyncio
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from aiotest_kit import Hit, Mock, Router
 
 from ..._aiohttp import follow_loop, show_headers
+from ._stubs import is_shared, reply_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from aiotest_kit import Miss, Request, Route, SessionCall
 
-    from ._stubs import Shown
+    from ._stubs import Sent, Shown
 
 __all__ = ["Answering", "Answers", "Passing"]
 
@@ -95,8 +95,8 @@ class Answers(Router):
 
     def __init__(self) -> None:
         super().__init__()
-        # One for each loop, which is given an answer when one is asked for, and gives it at once.
-        self._routes: dict[asyncio.AbstractEventLoop, Route] = {}
+        # By what they send, so that what is sent often has one.
+        self._routes: dict[Sent, Route] = {}
 
     async def send(
         self, call: SessionCall, answering: Answering, changes: Mapping[str, Any]
@@ -126,11 +126,13 @@ class Answers(Router):
         if request.method == "CONNECT":
             # A proxy's tunnel, through which the request itself is still to come.
             return Hit(self._apart())
-        loop = asyncio.get_running_loop()
-        route = self._routes.get(loop)
+        sent = answering.next_shown().sent()
+        route = self._routes.get(sent)
         if route is None:
-            route = self._routes[loop] = self._apart()
-        return Hit(route.reply(answering.next_shown().reply(), times=1))
+            route = self._apart().reply(reply_of(sent))
+            if is_shared(sent):
+                self._routes[sent] = route
+        return Hit(route)
 
     def _apart(self) -> Route:
         """A route that requests find nowhere but here."""

@@ -24,10 +24,23 @@ from .compat import normalize_url
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-__all__ = ["Callback", "CallbackResult", "RequestMatch", "Result", "Shown", "StubOptions"]
+__all__ = [
+    "Callback",
+    "CallbackResult",
+    "RequestMatch",
+    "Result",
+    "Sent",
+    "Shown",
+    "StubOptions",
+    "is_shared",
+    "reply_of",
+]
 
 Headers: TypeAlias = "Mapping[str, str]"
 ResponseClass: TypeAlias = "Callable[..., ClientResponse]"
+
+Sent: TypeAlias = "tuple[int, tuple[tuple[str, str], ...], bytes]"
+"""What a reply sends: status, headers and body."""
 
 REASONS = {status.value: status.phrase for status in HTTPStatus}
 
@@ -176,13 +189,13 @@ class Shown(NamedTuple):
         if result.headers:
             headers.update(result.headers)
         return cls(
-            url=url,
-            method=result.method,
-            status=result.status,
-            reason=REASONS.get(result.status, "") if result.reason is None else result.reason,
-            headers=headers,
-            body=body if isinstance(body, bytes) else str.encode(body),
-            response_class=result.response_class,
+            url,
+            result.method,
+            result.status,
+            REASONS.get(result.status, "") if result.reason is None else result.reason,
+            headers,
+            body if isinstance(body, bytes) else str.encode(body),
+            result.response_class,
         )
 
     @property
@@ -192,26 +205,34 @@ class Shown(NamedTuple):
             return self.url.join(URL(self.headers[hdrs.LOCATION]))
         return None
 
-    def reply(self) -> Reply:
+    def sent(self) -> Sent:
         """What is sent for it."""
         has_no_body = self.status in NO_BODY and self.body
         status = self.status if self.status in FINAL and not has_no_body else 200
-        headers = tuple(
-            [(name, value) for name, value in self.headers.items() if name.lower() not in OF_FRAMING]
-        )
-        if len(self.body) <= LONGEST_SHARED:
-            return shared_reply(status, headers, self.body)
-        return Reply(status, headers=headers, body=self.body)
+        headers = [(name, value) for name, value in self.headers.items() if name.lower() not in OF_FRAMING]
+        return status, tuple(headers), self.body
 
 
-@lru_cache(maxsize=256)
-def shared_reply(status: int, headers: tuple[tuple[str, str], ...], body: bytes) -> Reply:
-    """A reply, one and the same for the same: replies are values, and the tests of a suite repeat them."""
+def is_shared(sent: Sent) -> bool:
+    """Whether it is so short that what sends it is kept for the next time."""
+    return len(sent[2]) <= LONGEST_SHARED
+
+
+def reply_of(sent: Sent) -> Reply:
+    """The reply that sends it, one and the same for the same: the tests of a suite repeat them."""
+    return shared_reply(sent) if is_shared(sent) else new_reply(sent)
+
+
+def new_reply(sent: Sent) -> Reply:
+    """A reply that sends it."""
+    status, headers, body = sent
     return Reply(status, headers=headers, body=body)
 
 
+shared_reply = lru_cache(maxsize=256)(new_reply)
+
 LONGEST_SHARED = 4096
-"""The bytes of a body up to which a reply is kept."""
+"""The bytes of a body up to which what sends it is kept."""
 
 REDIRECTS = (301, 302, 303, 307, 308)
 NO_BODY = (204, 304)
