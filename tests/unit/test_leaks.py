@@ -3,9 +3,11 @@
 import asyncio
 from typing import Any
 
+import aiohttp
 import pytest
 
 from aiotest_kit._leaks import LeakCheck, Makers
+from aiotest_kit._location import shown_path
 
 
 async def nothing() -> None:
@@ -34,4 +36,34 @@ def test_loop_is_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [] == check.end()
     assert (1, ["of something else"]) == (len(made), heard)
     assert (create_task, hear) == (vars(loop)["create_task"], loop.get_exception_handler())
+    loop.close()
+
+
+def test_sessions_that_are_collected() -> None:
+    """One that is dropped unclosed is told of, unless a wider fixture made it, or nobody knows who."""
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda loop, context: None)
+
+    async def new_session() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession()
+
+    def drop(session: aiohttp.ClientSession) -> None:
+        """As its finalizer does, but now."""
+        loop.call_exception_handler({"message": "Unclosed client session", "client_session": session})
+        loop.run_until_complete(session.close())
+
+    makers = Makers()
+    check = LeakCheck(makers, loop)
+    check.begin()
+    unknown = loop.run_until_complete(new_session())
+    makers.open()
+    with check.excusing():
+        wider = loop.run_until_complete(new_session())
+    own = loop.run_until_complete(new_session())
+    drop(unknown)
+    drop(wider)
+    drop(own)
+    makers.close()
+    line = new_session.__code__.co_firstlineno + 1
+    assert [f"ClientSession  made at {shown_path(__file__)}:{line}"] == check.end()
     loop.close()
