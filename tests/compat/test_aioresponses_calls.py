@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import unittest
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
 import aiohttp
@@ -14,6 +15,9 @@ from yarl import URL
 
 from aiotest_kit import UsageError
 from aiotest_kit.compat.aioresponses import aioresponses
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PLACE = "http://api.test/a"
 
@@ -228,6 +232,16 @@ class OfUnittest(unittest.IsolatedAsyncioTestCase):
             self.assertEqual({"a": 1}, await response.json())  # noqa: PT009
 
 
+@pytest.fixture
+def switching() -> Iterator[None]:
+    """Threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("switching")
 def test_calls_of_several_loops_at_once() -> None:
     """Each call has its own answer, and `calls` has all of them."""
 

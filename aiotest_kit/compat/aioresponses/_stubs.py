@@ -148,13 +148,16 @@ class RequestMatch:
             return expected.match(str(url)) is not None
         return expected == url
 
+    def take(self) -> None:
+        """Use it once."""
+        if self.left is not None:
+            self.left -= 1
+
     async def result(self, url: URL, keywords: Mapping[str, Any]) -> Result:
-        """What to answer, used once: what the callback returns, if it is there and does, or the stub.
+        """What to answer, once it was taken: what the callback returns, if it is there and does, or the stub.
 
         One whose callback raises is there for the next call.
         """
-        if self.left is not None:
-            self.left -= 1
         if self.callback is None:
             return self
         try:

@@ -7,6 +7,7 @@ network, and is answered with what the stub says: cookies, redirects, hooks and 
 from __future__ import annotations
 
 import inspect
+import threading
 from functools import partial, wraps
 from itertools import count
 from re import Pattern
@@ -79,6 +80,8 @@ class aioresponses(CallAsserts):
         self._param = param
         self._passthrough = passthrough
         self._matches: dict[str, RequestMatch] = {}
+        # Sessions of several threads may ask at once.
+        self._lock = threading.Lock()
         self._responses: list[ClientResponse] = []
         self._numbers = count(1)
         self._answers = Answers()
@@ -137,7 +140,8 @@ class aioresponses(CallAsserts):
     def clear(self) -> None:
         """Forget the stubs and the responses. The calls stay."""
         self._responses.clear()
-        self._matches.clear()
+        with self._lock:
+            self._matches.clear()
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """`function` with this open while it runs, and given to it; pytest gives it the rest."""
@@ -222,7 +226,7 @@ class aioresponses(CallAsserts):
         returns a `CallbackResult`, or None for what the stub says. `repeat` is how often it answers; True
         is for ever.
         """
-        self._matches[str(next(self._numbers))] = RequestMatch(
+        stub = RequestMatch(
             url,
             method=method,
             status=status,
@@ -237,6 +241,8 @@ class aioresponses(CallAsserts):
             reason=reason,
             callback=callback,
         )
+        with self._lock:
+            self._matches[str(next(self._numbers))] = stub
 
     # Answering a call.
 
@@ -293,13 +299,16 @@ class aioresponses(CallAsserts):
         Raises:
             The exception of the stub, or what its callback raises.
         """
-        matching = (item for item in self._matches.items() if item[1].match(method, url))
-        key, stub = next(matching, ("", None))
-        if stub is None:
-            return None
+        with self._lock:
+            matching = (item for item in self._matches.items() if item[1].match(method, url))
+            key, stub = next(matching, ("", None))
+            if stub is None:
+                return None
+            stub.take()
         result = await stub.result(url, keywords)
         if stub.left == 0:
-            self._matches.pop(key, None)
+            with self._lock:
+                self._matches.pop(key, None)
         if stub.exception is not None:
             raise stub.exception
         return result
