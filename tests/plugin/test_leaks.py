@@ -26,6 +26,14 @@ async def for_ever():
     await asyncio.get_running_loop().create_future()
 """
 
+# aiohttp remembers a thousand handlers, and with `ok` would keep the module, long after its run.
+FORGET = """
+import sys
+
+def pytest_unconfigure():
+    sys.modules["test_it"].kept.clear()
+"""
+
 # The body of a test, and what is said of it; `made` stands for the line of the body that has `# here`.
 LEAKS = {
     "session": ("kept.append(aiohttp.ClientSession())  # here", ["ClientSession  made"]),
@@ -95,6 +103,8 @@ async def wide_url():
     await server.start_server(shutdown_timeout=0.01)
     yield str(server.make_url("/"))
     await server.close()
+    for _ in range(5):  # the turns in which its connections end
+        await asyncio.sleep(0)
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def wide():
@@ -112,8 +122,13 @@ def body(text: str) -> str:
 
 
 def check(suite: Suite, text: str, *args: str) -> Ran:
-    suite.ini("aiotest_kit_leaks = error").pytester.makepyfile(test_it=PRELUDE + text)
-    ran = suite.run(*ALLOWED, "-p", "no:logging", *args)
+    return run(suite.ini("aiotest_kit_leaks = error"), text, "-p", "no:logging", *args)
+
+
+def run(suite: Suite, text: str, *args: str) -> Ran:
+    suite.pytester.makepyfile(test_it=PRELUDE + text, forget=FORGET)
+    suite.pytester.syspathinsert()
+    ran = suite.run(*ALLOWED, "-p", "forget", *args)
     collect()
     return ran
 
@@ -229,28 +244,25 @@ def test_no_false_alarm(suite: Suite, scope: str) -> None:
 
 def test_warn(suite: Suite) -> None:
     """With `warn` it is a warning, which has a category of its own."""
-    suite.ini("aiotest_kit_leaks = warn").pytester.makepyfile(
-        test_it=PRELUDE + "async def test_it(): kept.append(aiohttp.ClientSession())"
+    ran = run(
+        suite.ini("aiotest_kit_leaks = warn"),
+        "async def test_it(): kept.append(aiohttp.ClientSession())",
+        "-W",
+        "always::aiotest_kit.LeakWarning",
     )
-    ran = suite.run(*ALLOWED, "-W", "always::aiotest_kit.LeakWarning")
-    collect()
     ran.outcomes(passed=1, warnings=1)
     assert "LeakWarning: test_it.py::test_it left open:" in ran.text
 
 
 def test_marker(suite: Suite) -> None:
     """A marker turns it on for a test; the others are not looked at."""
-    suite.pytester.makepyfile(
-        test_it=PRELUDE
-        + """
+    text = """
 async def test_not(): kept.append(aiohttp.ClientSession())
 
 @pytest.mark.aiotest(leaks="error")
 async def test_it(): kept.append(aiohttp.ClientSession())
 """
-    )
-    ran = suite.run(*ALLOWED, "--strict-markers")
-    collect()
+    ran = run(suite, text, "--strict-markers")
     ran.outcomes(passed=2, errors=1)
     assert ran.report("ERROR at teardown of test_it").startswith("test_it.py::test_it left open:")
 
