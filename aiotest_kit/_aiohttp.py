@@ -46,19 +46,17 @@ __all__ = [
     "View",
     "before_connect",
     "close_view",
+    "connect_detour",
     "connect_through",
     "expect_jumps",
     "follow_loop",
     "full_url",
-    "install_connect",
-    "install_request",
     "is_idle",
     "loop_of",
     "maker",
     "raise_in_client",
+    "request_detour",
     "request_through",
-    "restore_connect",
-    "restore_request",
     "show_headers",
     "stream_reader",
     "view_of",
@@ -69,75 +67,76 @@ Connect: TypeAlias = "Callable[..., Coroutine[Any, Any, Connection]]"
 """What `BaseConnector.connect` is: a coroutine function of connector, request, traces and timeout."""
 
 
-async def call_through(
-    self: aiohttp.BaseConnector,
-    req: ClientRequest,
-    traces: list[Trace],
-    timeout: aiohttp.ClientTimeout,
-    through: Connect,
-) -> Connection:
-    """`BaseConnector.connect` while something is installed: its code, with `through` as its last default."""
-    return await through(self, req, traces, timeout)
-
-
-CONNECT = cast("FunctionType", aiohttp.BaseConnector.connect)
-AS_WRITTEN = CONNECT.__code__
-
-connect_through: Connect = FunctionType(AS_WRITTEN, CONNECT.__globals__)
-"""`BaseConnector.connect` as aiohttp wrote it, whatever is installed in its place now."""
-
-
-def install_connect(function: Connect) -> None:
-    """Have `BaseConnector.connect` call `function`.
+class Detour:
+    """A coroutine function of aiohttp's that can be made to call another function.
 
     What changes is the code of the function, not the class: so it works for those too who keep the function,
     as tools that trace calls do. And setting an attribute of a class empties Python's caches of the class and
     of all its subclasses, which twice in a test costs a tenth of what one call does.
     """
-    CONNECT.__defaults__ = (function,)
-    CONNECT.__code__ = call_through.__code__
+
+    def __init__(self, function: Callable[..., Any], stand_in: Callable[..., Any]) -> None:
+        """`stand_in` is the code while something is installed, which is its keyword `through`."""
+        self.function = cast("FunctionType", function)
+        self.code = self.function.__code__
+        self.defaults = self.function.__kwdefaults__
+        self.stand_in = cast("FunctionType", stand_in).__code__
+
+    def as_written(self) -> Callable[..., Any]:
+        """A function that does as aiohttp wrote it, whatever is installed."""
+        copy = FunctionType(self.code, self.function.__globals__)
+        copy.__kwdefaults__ = self.defaults
+        return copy
+
+    def install(self, through: Callable[..., Any]) -> None:
+        """Have the function call `through`."""
+        # With these both codes can be called: another thread may do so before the next line.
+        self.function.__kwdefaults__ = {**(self.defaults or {}), "through": through}
+        self.function.__code__ = self.stand_in
+
+    def restore(self) -> None:
+        """Have the function do as aiohttp wrote it."""
+        self.function.__code__ = self.code
+        self.function.__kwdefaults__ = self.defaults
 
 
-def restore_connect() -> None:
-    """Have `BaseConnector.connect` do as aiohttp wrote it."""
-    CONNECT.__code__ = AS_WRITTEN
-    CONNECT.__defaults__ = None
+async def connect_installed(
+    self: aiohttp.BaseConnector,
+    req: ClientRequest,
+    traces: list[Trace],
+    timeout: aiohttp.ClientTimeout,
+    *,
+    through: Connect,
+) -> Connection:
+    """`BaseConnector.connect` while something is installed."""
+    return await through(self, req, traces, timeout)
 
+
+connect_detour = Detour(aiohttp.BaseConnector.connect, connect_installed)
+
+connect_through: Connect = connect_detour.as_written()
+"""`BaseConnector.connect` as aiohttp wrote it, whatever is installed in its place now."""
 
 RequestFunction: TypeAlias = "Callable[..., Coroutine[Any, Any, aiohttp.ClientResponse]]"
 """What every method of a session calls: a coroutine function of session, method, URL and keywords."""
 
-Around: TypeAlias = "Callable[..., Awaitable[aiohttp.ClientResponse]]"
-"""What stands in front of that: a function of session, method, URL, arguments and keywords."""
 
-
-async def request_around(
-    self: aiohttp.ClientSession, method: str, target: str | URL, *args: Any, around_it: Around, **kwargs: Any
+async def request_installed(
+    self: aiohttp.ClientSession,
+    method: str,
+    target: str | URL,
+    *args: Any,
+    through: Callable[..., Awaitable[aiohttp.ClientResponse]],
+    **kwargs: Any,
 ) -> aiohttp.ClientResponse:
-    """`ClientSession._request` while something is installed: its code, with `around_it` as its default."""
-    return await around_it(self, method, target, args, kwargs)
+    """`ClientSession._request` while something is installed, which is given arguments and keywords apart."""
+    return await through(self, method, target, args, kwargs)
 
 
-REQUEST = cast("FunctionType", aiohttp.ClientSession._request)
-REQUEST_AS_WRITTEN = REQUEST.__code__
-REQUEST_DEFAULTS = REQUEST.__kwdefaults__
+request_detour = Detour(aiohttp.ClientSession._request, request_installed)
 
-REQUEST_THROUGH = FunctionType(REQUEST_AS_WRITTEN, REQUEST.__globals__)
-REQUEST_THROUGH.__kwdefaults__ = REQUEST_DEFAULTS
-request_through: RequestFunction = REQUEST_THROUGH
+request_through: RequestFunction = request_detour.as_written()
 """`ClientSession._request` as aiohttp wrote it, whatever is installed in its place now."""
-
-
-def install_request(around: Around) -> None:
-    """Have `ClientSession._request` call `around`; its code changes, as that of `connect`."""
-    REQUEST.__kwdefaults__ = {"around_it": around}
-    REQUEST.__code__ = request_around.__code__
-
-
-def restore_request() -> None:
-    """Have `ClientSession._request` do as aiohttp wrote it."""
-    REQUEST.__code__ = REQUEST_AS_WRITTEN
-    REQUEST.__kwdefaults__ = REQUEST_DEFAULTS
 
 
 def full_url(session: aiohttp.ClientSession, target: str | URL) -> URL:

@@ -10,7 +10,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ._aiohttp import full_url, install_request, maker, request_through, restore_request
+from ._aiohttp import full_url, maker, request_detour, request_through
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -98,7 +98,7 @@ class Entry:
         close_entry(self)
 
 
-# The one state of the module: who is open, newest first, and what they stand in front of.
+# The one state of the module: who is open, newest first.
 lock = threading.Lock()
 opened: tuple[Entry, ...] = ()
 arounds: tuple[Around, ...] = ()
@@ -109,7 +109,7 @@ def open_entry(entry: Entry) -> None:
     global opened, arounds
     with lock:
         if not opened:
-            install_request(request)
+            request_detour.install(request)
         opened = (entry, *opened)
         arounds = (entry.around, *arounds)
 
@@ -121,19 +121,13 @@ def close_entry(entry: Entry) -> None:
         opened = tuple([other for other in opened if other is not entry])
         arounds = tuple([other.around for other in opened])
         if not opened:
-            restore_request()
+            request_detour.restore()
 
 
 # Neither is a coroutine function: each one that a call passes costs something with each turn of the loop.
-def request(
-    session: aiohttp.ClientSession,
-    method: str,
-    target: str | URL,
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-) -> Awaitable[aiohttp.ClientResponse]:
+def request(*call: Any) -> Awaitable[aiohttp.ClientResponse]:
     """The session's request while anything is open."""
-    return pass_on(arounds, session, method, target, args, kwargs)
+    return pass_on(arounds, *call)
 
 
 def pass_on(

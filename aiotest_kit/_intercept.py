@@ -18,10 +18,9 @@ import aiohttp
 from ._aiohttp import (
     before_connect,
     close_view,
+    connect_detour,
     connect_through,
-    install_connect,
     loop_of,
-    restore_connect,
     view_of,
 )
 from ._errors import UsageError
@@ -204,7 +203,7 @@ def open_mock(mock: Mock) -> None:
             raise UsageError("this mock is open already; mock() makes another one")
         if not opened:
             door = InterceptionDoor()
-            install_connect(connect)
+            connect_detour.install(connect)
         mock.is_open = True
         opened = (mock, *opened)
     here.set((mock, *still_open(here.get())))
@@ -217,7 +216,7 @@ def close_mock(mock: Mock) -> None:
         mock.is_open = False
         opened = still_open(opened)
         if not opened and door is not None:
-            restore_connect()
+            connect_detour.restore()
             door.close()
             door = None
     here.set(still_open(here.get()))

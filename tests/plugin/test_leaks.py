@@ -103,8 +103,6 @@ async def wide_url():
     await server.start_server(shutdown_timeout=0.01)
     yield str(server.make_url("/"))
     await server.close()
-    for _ in range(5):  # the turns in which its connections end
-        await asyncio.sleep(0)
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def wide():
