@@ -130,37 +130,36 @@ OF_TLS: dict[str, Callable[[Any], object]] = {
 class MemoryTransport(transports._FlowControlMixin, asyncio.Transport):
     """One end of a connection in memory."""
 
-    other: MemoryTransport
-    server: asyncio.BaseProtocol
-    """At the client's end: the protocol that it was connected to."""
-
-    # What every connection begins with; a connection is made for nearly every test.
-    _tls: tuple[ssl.SSLContext, str | None] | None = None
-    _inbox_size = 0
-    _taken = 0
-    """How much of the first piece in the inbox was handed on."""
-    _fin = False
-    _reset: OSError | None = None
-    _scheduled = False
-    _reading_paused = False
-    _closing = False
-    _eof_written = False
-    is_prompt = False
-    """Whether what this end sends in answer arrives in the same turn of the loop, behind its sending."""
-    _receiving = False
-    """Whether it is about to answer in this way."""
-    _lost = False
-    """`connection_lost` was called, or is being called."""
-    _gone = False
-    """The other end has been told."""
-
+    # What `loop.sendfile` and `loop.start_tls` ask.
     _sendfile_compatible = constants._SendfileMode.FALLBACK
     _start_tls_compatible = True
 
-    # As set by the constructor of the mixin, which takes longer than all the rest here.
-    _protocol_paused = False
-    _high_water = 64 * 1024
-    _low_water = 16 * 1024
+    # Slots, each of them set: a connection is made for nearly every test, and a default that the class gives
+    # is slow to read. The mixin and the base have the rest; their constructors take longer than all this.
+    __slots__ = (
+        "__weakref__",
+        "_closing",
+        "_eof_written",
+        "_fin",
+        "_gone",
+        "_inbox",
+        "_inbox_size",
+        "_lost",
+        "_protocol",
+        "_reading_paused",
+        "_receiving",
+        "_reset",
+        "_scheduled",
+        "_taken",
+        "_tls",
+        "is_prompt",
+        "other",
+        "server",
+    )
+
+    other: MemoryTransport
+    server: asyncio.BaseProtocol
+    """At the client's end: the protocol that it was connected to."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, protocol: asyncio.BaseProtocol, extra: dict[str, Any]
@@ -168,7 +167,28 @@ class MemoryTransport(transports._FlowControlMixin, asyncio.Transport):
         self._loop = loop
         self._extra = extra
         self._protocol: Any = protocol
+        self._protocol_paused = False
+        self._high_water = 64 * 1024
+        self._low_water = 16 * 1024
         self._inbox: list[bytes] = []
+        self._inbox_size = 0
+        self._taken = 0
+        """How much of the first piece in the inbox was handed on."""
+        self._tls: tuple[ssl.SSLContext, str | None] | None = None
+        self._fin = False
+        self._reset: OSError | None = None
+        self._scheduled = False
+        self._reading_paused = False
+        self._closing = False
+        self._eof_written = False
+        self.is_prompt = False
+        """Whether what this end sends in answer arrives in the same turn of the loop, behind its sending."""
+        self._receiving = False
+        """Whether it is about to answer in this way."""
+        self._lost = False
+        """`connection_lost` was called, or is being called."""
+        self._gone = False
+        """The other end has been told."""
 
     def __repr__(self) -> str:
         state = "closed" if self._lost else "closing" if self._closing else "open"

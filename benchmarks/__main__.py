@@ -20,8 +20,8 @@ from .report import app_clients, budget_table, budgets, floors, ratios
 from .rounds import Plan, Row, measure, weigh
 
 PLUGIN = "plugin"
-FULL = Plan(sets=4, rounds=6, batch=0.04, histories=True)
-QUICK = Plan(sets=1, rounds=5, batch=0.02, histories=False)
+FULL = Plan(sets=4, rounds=6, cycle_sets=8, batch=0.04, histories=True)
+QUICK = Plan(sets=1, rounds=5, cycle_sets=0, batch=0.02, histories=False)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:

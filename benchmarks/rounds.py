@@ -36,6 +36,7 @@ class Plan:
 
     sets: int
     rounds: int  # of each set
+    cycle_sets: int  # sets of our cycles alone, beside those: the budget's limit is nearest there
     batch: float
     histories: bool  # the 10,000th call and the memory of the other tools too, which take most of the time
 
@@ -61,6 +62,10 @@ class Row:
     figures: dict[str, Figure] = field(default_factory=dict)
     kept_bytes: float | None = None
     unavailable: str | None = None
+
+
+Samples = dict[str, list[tuple[float, float]]]
+"""(base, contender) microseconds by measure; the two of a pair were taken one after the other."""
 
 
 class Worker:
@@ -131,10 +136,14 @@ def measures_of(contender: Contender, plan: Plan) -> dict[str, list[str]]:
 def measure(contender: Contender, plan: Plan) -> Row:
     """Time ``contender`` against its floor. A contender that cannot run here says so in the row."""
     row = Row(contender.name)
-    samples: dict[str, list[tuple[float, float]]] = {name: [] for name in measures_of(contender, plan)}
+    samples: Samples = {name: [] for name in measures_of(contender, plan)}
     try:
         for _ in range(plan.sets):
             row.aiohttp = sample(contender, plan, samples)
+        if contender.ours:
+            cycles = {name: pairs for name, pairs in samples.items() if name in ("cycle", "kept")}
+            for _ in range(plan.cycle_sets):
+                sample(contender, plan, cycles)
     except Unavailable as error:
         row.unavailable = str(error)
     else:
@@ -143,22 +152,33 @@ def measure(contender: Contender, plan: Plan) -> Row:
     return row
 
 
-def sample(contender: Contender, plan: Plan, samples: dict[str, list[tuple[float, float]]]) -> str:
+def sample(contender: Contender, plan: Plan, samples: Samples) -> str:
     """Add the (base, contender) times of one set of processes to ``samples``. Returns its aiohttp."""
     python = interpreter(contender.environment)
-    base, bases = (AIOHTTP_CLIENT, ("cycle", "kept")) if contender.of_app else (FLOOR, ("call", "cycle"))
+    base = AIOHTTP_CLIENT if contender.of_app else FLOOR
+    base_of = {name: base_measure(contender, name) for name in samples}
     with ExitStack() as stack:
-        floors = {name: stack.enter_context(Worker(python, base, name)) for name in bases}
+        floors = {
+            name: stack.enter_context(Worker(python, base, name)) for name in sorted(set(base_of.values()))
+        }
         workers = {
             name: stack.enter_context(Worker(python, contender.name, *arguments))
             for name, arguments in measures_of(contender, plan).items()
+            if name in samples
         }
         versions = [str(worker.read()["aiohttp"]) for worker in (*floors.values(), *workers.values())]
         for _ in range(plan.rounds):
             for name, worker in workers.items():
-                floor = floors.get(name) or floors["cycle" if name == "kept" else "call"]
+                floor = floors[base_of[name]]
                 samples[name].append((floor.time(plan.batch), worker.time(plan.batch)))
     return versions[0]
+
+
+def base_measure(contender: Contender, name: str) -> str:
+    """The measure of the base with which one of ``contender`` is compared."""
+    if contender.of_app:
+        return name
+    return "cycle" if name in ("cycle", "kept") else "call"
 
 
 def figure(pairs: Sequence[tuple[float, float]]) -> Figure:
