@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ._aiohttp import expect_jumps
+from ._aiohttp_connectors import expect_jumps
 from ._errors import UsageError, VirtualTimeError, join_names
 from ._outside import Outside
 from ._replaced import replace_own

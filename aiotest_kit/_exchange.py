@@ -14,8 +14,8 @@ from aiohttp import web
 from ._answers import reply_of
 from ._attempts import Attempt
 from ._errors import UsageError
+from ._extra_info import reset
 from ._flow import ClientGone
-from ._pipe import reset
 from ._replies import Reply, with_body
 from ._routes import HandlerError, Kept
 from ._wire import Framing, chunk, closes, framing_of, head, last_chunk, render

@@ -15,14 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import aiohttp
 
-from ._aiohttp import (
-    before_connect,
-    close_view,
-    connect_detour,
-    connect_through,
-    loop_of,
-    view_of,
-)
+from ._aiohttp import connect_detour, connect_through, loop_of
+from ._aiohttp_connectors import before_connect
+from ._aiohttp_views import close_view, view_of
 from ._errors import UsageError
 from ._forward import RealConnector
 from ._lifespan import end_lives, end_lives_soon

@@ -19,7 +19,8 @@ from weakref import ReferenceType, WeakKeyDictionary, ref
 import aiohappyeyeballs
 import aiohttp
 
-from ._aiohttp import View, is_idle
+from ._aiohttp import is_idle
+from ._aiohttp_views import View
 from ._location import shown_path
 from ._outside import LISTENING, address_text, ends_of, protocol_of
 from ._replaced import replace_own

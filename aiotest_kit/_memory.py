@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from ._aiohttp import ANSWERS_AT_ONCE, MemoryTCPConnector, raise_in_client, view_of
+from ._aiohttp import ANSWERS_AT_ONCE, raise_in_client
+from ._aiohttp_connectors import MemoryTCPConnector
+from ._aiohttp_views import view_of
 from ._answers import ConnectFault
 from ._attempts import Attempt, Attempts
 from ._connect_faults import DNSFailure, TLSFailure
@@ -36,7 +38,8 @@ if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler
     from aiohttp.client_reqrep import ClientRequest
 
-    from ._aiohttp import Dial, Redial, View
+    from ._aiohttp_connectors import Dial, Redial
+    from ._aiohttp_views import View
     from ._finder import Finder
     from ._replies import Reply
     from ._routes import Route
@@ -180,12 +183,11 @@ class ProxyRefusal(ConnectFault):
 
 
 class FailedDial:
-    """The door of one connection that fails; see `_aiohttp.FailingDoor`."""
+    """The door of one connection that fails; see `_aiohttp_connectors.FailingDoor`."""
 
     fails_connections = False
 
     def __init__(self, door: MemoryDoor, fault: ConnectFault, attempt: Attempt | None = None) -> None:
-        self.views = door.views
         self.asks_for_name = isinstance(fault, DNSFailure)
         self.has_certificate = isinstance(fault, TLSFailure) and fault.kind == "fingerprint"
         self.look_up = fault.look_up

@@ -1,4 +1,4 @@
-"""What `_aiohttp.py` relies on and aiohttp does not document: each seam, so that its move is noticed here."""
+"""What the kit relies on of aiohttp's client that is not documented: each seam, so that a move is noticed."""
 
 import ast
 import asyncio
@@ -9,7 +9,6 @@ import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -21,13 +20,9 @@ from aiohttp.test_utils import RawTestServer
 from multidict import CIMultiDict
 from yarl import URL
 
-from aiotest_kit import Router, _aiohttp, mock, mock_session
+from aiotest_kit import Router, _aiohttp, _aiohttp_connectors, _aiohttp_views, mock, mock_session
 from aiotest_kit._aiohttp import (
-    Dial,
-    MemoryTCPConnector,
-    View,
     connect_through,
-    follow_loop,
     full_url,
     is_idle,
     maker,
@@ -35,9 +30,10 @@ from aiotest_kit._aiohttp import (
     request_through,
     show_headers,
     stream_reader,
-    view_of,
     watch_handlers,
 )
+from aiotest_kit._aiohttp_connectors import Dial, MemoryTCPConnector
+from aiotest_kit._aiohttp_views import View, follow_loop, view_of
 
 VERSION = tuple(int(part) for part in aiohttp.__version__.split(".")[:2])
 
@@ -45,7 +41,7 @@ VERSION = tuple(int(part) for part in aiohttp.__version__.split(".")[:2])
 def stays(condition: object, what: str) -> None:
     """Fail, in words that tell where to look, unless a seam is where it was."""
     if not condition:
-        pytest.fail(f"aiohttp moved {what}; see _aiohttp.py", pytrace=False)
+        pytest.fail(f"aiohttp moved {what}; see _aiohttp*.py", pytrace=False)
 
 
 def find(path: str) -> Any:
@@ -131,13 +127,15 @@ def test_functions(path: str, parameters: str) -> None:
 
 
 def test_every_private_name_is_listed() -> None:
-    """Whatever `_aiohttp.py` touches by a private name has its seam above."""
-    tree = ast.parse(Path(_aiohttp.__file__).read_text(encoding="utf-8"))
+    """Whatever is touched by a private name has its seam above."""
     own = {"_ahead", "_door", "_dial", "_over", "_stood_for", "_told", "_view"}
-    names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    names |= {
-        node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-    }
+    names = set()
+    for module in (_aiohttp, _aiohttp_connectors, _aiohttp_views):
+        for node in ast.walk(ast.parse(inspect.getsource(module))):
+            if isinstance(node, ast.Attribute):
+                names.add(node.attr)
+            elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                names.add(node.name)
     private = {name for name in names if name.startswith("_") and not name.endswith("__")}
     listed = {path.rpartition(".")[2] for path in FUNCTIONS}
     listed |= {*OF_EVERY_CONNECTOR, *OF_TCP_CONNECTORS, *OF_OTHERS, *OF_RESPONSES, *SINCE}

@@ -10,8 +10,8 @@ from aiohttp import web
 
 from aiotest_kit import Origin, Router
 from aiotest_kit._answers import NOTE_FAILURE, Early, Exchange
+from aiotest_kit._extra_info import reset
 from aiotest_kit._guest import Guest, Turn
-from aiotest_kit._pipe import reset
 from tests.unit.test_peer import GET, OK, connection, get
 
 Serve = Callable[[web.BaseRequest], Any]

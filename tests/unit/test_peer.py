@@ -13,8 +13,9 @@ from aiohttp import web
 
 from aiotest_kit import Client, Origin, Reply, Request, Router, UnmatchedRequest, UsageError
 from aiotest_kit._attempts import Attempts
+from aiotest_kit._extra_info import reset
 from aiotest_kit._peer import Peer
-from aiotest_kit._pipe import connected, reset
+from aiotest_kit._pipe import connected
 
 API = Origin("http", "api.test", 80)
 PATIENCE = 5.0

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from aiotest_kit._pipe import connected, reset
+from aiotest_kit._extra_info import reset
+from aiotest_kit._pipe import connected
 
 PATIENCE = 5.0
 BIG = 16 * 1024 * 1024

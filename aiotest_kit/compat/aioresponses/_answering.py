@@ -13,7 +13,8 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from aiotest_kit import Hit, Mock, Router
 
-from ..._aiohttp import follow_loop, show_headers
+from ..._aiohttp import show_headers
+from ..._aiohttp_views import follow_loop
 from ._stubs import is_shared, reply_of
 
 if TYPE_CHECKING:
