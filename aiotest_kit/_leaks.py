@@ -204,6 +204,8 @@ class LeakCheck:
                 found = self._found()
         finally:
             self._undo.close()
+            # The failure's traceback has this, and whoever keeps the report keeps what the loop had.
+            self._before = NOTHING
         return [f"{what}  made at {where}" if where else what for what, where in dict.fromkeys(found)]
 
     def _found(self) -> list[tuple[str, str]]:

@@ -1,6 +1,8 @@
 """The check of what a loop is left with, by itself; what it finds is for tests/plugin/test_leaks.py."""
 
 import asyncio
+import gc
+import weakref
 from typing import Any
 
 import aiohttp
@@ -66,4 +68,21 @@ def test_sessions_that_are_collected() -> None:
     makers.close()
     line = new_session.__code__.co_firstlineno + 1
     assert [f"ClientSession  made at {shown_path(__file__)}:{line}"] == check.end()
+    loop.close()
+
+
+def test_what_was_open_is_let_go() -> None:
+    """A check that is over keeps nothing: a failure's traceback has it for as long as the report lasts."""
+    loop = asyncio.new_event_loop()
+    before = loop.create_task(asyncio.Event().wait())
+    check = LeakCheck(Makers(), loop)
+    check.begin()
+    before.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        loop.run_until_complete(before)
+    left = weakref.ref(before)
+    del before
+    assert [] == check.end()
+    gc.collect()
+    assert left() is None
     loop.close()
