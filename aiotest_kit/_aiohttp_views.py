@@ -59,13 +59,6 @@ class View(MemoryConnector):
             self._stood_for()._conns[VIEW] = ((PooledInView(self), math.inf),)
 
 
-class DoorOfViews(Door, Protocol):
-    """What `view_of` needs of a door."""
-
-    views: list[weakref.ReferenceType[View]]
-    """Those of its connectors that stand for somebody else's."""
-
-
 class TCPView(View, MemoryTCPConnector):
     """A `MemoryTCPConnector` that stands for somebody's connector while a mock is open."""
 
@@ -95,6 +88,13 @@ class PooledInView:
         close_pool(self._view)
 
     abort = close
+
+
+class DoorOfViews(Door, Protocol):
+    """What `view_of` needs of a door."""
+
+    views: list[weakref.ReferenceType[View]]
+    """Those of its connectors that stand for somebody else's."""
 
 
 def view_of(connector: aiohttp.BaseConnector, door: DoorOfViews) -> View:

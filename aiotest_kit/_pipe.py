@@ -35,8 +35,8 @@ class MemoryTransport(transports._FlowControlMixin, asyncio.Transport):
     _sendfile_compatible = constants._SendfileMode.FALLBACK
     _start_tls_compatible = True
 
-    # Slots, each of them set: a connection is made for nearly every test, and a default that the class gives
-    # is slow to read. The mixin and the base have the rest; their constructors take longer than all this.
+    # Slots, not defaults that the class gives, which are slow to read: a connection is made for nearly every
+    # test. The mixin and the base have the rest; their constructors take longer than all this.
     __slots__ = (
         "__weakref__",
         "_closing",

@@ -23,6 +23,8 @@ from .environments import ROOT, Unavailable, interpreter, last_error
 
 MANY_ROUTES = (100, 10_000)
 MANY_CALLS = 10_000
+CYCLES = ("cycle", "kept")
+"""The measures that open and close a stub for each call."""
 SLOWING = {"PYTHONASYNCIODEBUG", "PYTHONDEVMODE", "PYTHONTRACEMALLOC", "PYTHONWARNINGS"}
 
 
@@ -123,7 +125,7 @@ def measures_of(contender: Contender, plan: Plan) -> dict[str, list[str]]:
     if contender.name == FLOOR:
         return measures
     if contender.of_app:
-        return {"cycle": ["cycle"], "kept": ["kept"]}
+        return {name: [name] for name in CYCLES}
     if contender.keep is not None:
         measures["kept"] = ["kept"]
     for routes in MANY_ROUTES:
@@ -141,7 +143,7 @@ def measure(contender: Contender, plan: Plan) -> Row:
         for _ in range(plan.sets):
             row.aiohttp = sample(contender, plan, samples)
         if contender.ours:
-            cycles = {name: pairs for name, pairs in samples.items() if name in ("cycle", "kept")}
+            cycles = {name: pairs for name, pairs in samples.items() if name in CYCLES}
             for _ in range(plan.cycle_sets):
                 sample(contender, plan, cycles)
     except Unavailable as error:
@@ -178,7 +180,7 @@ def base_measure(contender: Contender, name: str) -> str:
     """The measure of the base with which one of ``contender`` is compared."""
     if contender.of_app:
         return name
-    return "cycle" if name in ("cycle", "kept") else "call"
+    return "cycle" if name in CYCLES else "call"
 
 
 def figure(pairs: Sequence[tuple[float, float]]) -> Figure:

@@ -21,6 +21,12 @@ async def call(url, session=None):
     async with session, session.get(url) as response:
         return await response.read()
 
+async def until(condition):
+    async def poll():
+        while not condition():
+            await asyncio.sleep(0)
+    await asyncio.wait_for(poll(), PATIENCE)
+
 async def swallow(url, session=None):
     try:
         await call(url, session)
@@ -77,8 +83,7 @@ tasks = []
 async def test_it(stalling):
     route, url = stalling
     tasks.append(asyncio.ensure_future(swallow(url)))
-    await route.wait(timeout=PATIENCE)
-    await asyncio.sleep(0.01)
+    await until(lambda: route._holder.waiting)
 
 def test_next(): pass
 """
@@ -92,8 +97,7 @@ def noted(pytestconfig):
 async def service(stalling):
     route, url = stalling
     task = asyncio.ensure_future(swallow(url))
-    await route.wait(timeout=PATIENCE)
-    await asyncio.sleep(0.01)
+    await until(lambda: route._holder.waiting)
     yield task
     started = time.monotonic()
     print("it ended with:", await task)
@@ -175,11 +179,6 @@ async def test_it(service): pass
 
 
 GIVEN_UP = """
-async def heard_of(route):
-    # A server hears later what a client did.
-    while route._holder.waiting:
-        await asyncio.sleep(0)
-
 @pytest.mark.parametrize("limit", ["total", "sock_read"])
 async def test_it(stalling, limit):
     route, url = stalling
@@ -190,7 +189,8 @@ async def test_it(stalling, limit):
         with pytest.raises(asyncio.TimeoutError):
             await call(url, session)
         seconds *= 2
-    await asyncio.wait_for(heard_of(route), PATIENCE)
+    # A server hears later what a client did.
+    await until(lambda: not route._holder.waiting)
 
 async def test_cancelled(stalling):
     route, url = stalling
@@ -199,7 +199,7 @@ async def test_cancelled(stalling):
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await asyncio.wait_for(heard_of(route), PATIENCE)
+    await until(lambda: not route._holder.waiting)
 """
 
 
