@@ -159,14 +159,16 @@ maker: ContextVar[MakeResponse | None] = ContextVar("aiotest_kit_maker", default
 """What makes the responses of the calls in this context, if it is not aiohttp."""
 
 
-def show_headers(response: aiohttp.ClientResponse, headers: CIMultiDict[str]) -> None:
+def show_headers(
+    response: aiohttp.ClientResponse, headers: CIMultiDict[str], raw_headers: tuple[tuple[bytes, bytes], ...]
+) -> None:
     """Have a response show these headers, whatever was sent."""
     any_response = cast("Any", response)
     any_response._headers = headers
     # Both are read once and kept.
     for name in ("headers", "raw_headers"):
         any_response._cache.pop(name, None)
-    any_response._raw_headers = tuple([(name.encode(), value.encode()) for name, value in headers.items()])
+    any_response._raw_headers = raw_headers
 
 
 def stream_reader(loop: asyncio.AbstractEventLoop | None) -> aiohttp.StreamReader:

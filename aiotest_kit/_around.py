@@ -37,7 +37,7 @@ class SessionCall:
     target: str | URL
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
-    _outer: tuple[Around, ...]
+    _outer: tuple[Entry, ...]
 
     @property
     def url(self) -> URL:
@@ -85,11 +85,13 @@ def around_requests(around: Around) -> AbstractContextManager[None]:
     return Entry(around)
 
 
-@dataclass(frozen=True, eq=False)
 class Entry:
     """One use of `around_requests`; the same function may be in use twice."""
 
-    around: Around
+    __slots__ = ("around",)
+
+    def __init__(self, around: Around) -> None:
+        self.around = around
 
     def __enter__(self) -> None:
         open_entry(self)
@@ -101,25 +103,22 @@ class Entry:
 # The one state of the module: who is open, newest first.
 lock = threading.Lock()
 opened: tuple[Entry, ...] = ()
-arounds: tuple[Around, ...] = ()
 
 
 def open_entry(entry: Entry) -> None:
     """Put one on top; with the first, the calls of sessions come here."""
-    global opened, arounds
+    global opened
     with lock:
         if not opened:
             request_detour.install(request)
         opened = (entry, *opened)
-        arounds = (entry.around, *arounds)
 
 
 def close_entry(entry: Entry) -> None:
     """Take one away; with the last, sessions are as they were."""
-    global opened, arounds
+    global opened
     with lock:
         opened = tuple([other for other in opened if other is not entry])
-        arounds = tuple([other.around for other in opened])
         if not opened:
             request_detour.restore()
 
@@ -127,18 +126,18 @@ def close_entry(entry: Entry) -> None:
 # Neither is a coroutine function: each one that a call passes costs something with each turn of the loop.
 def request(*call: Any) -> Awaitable[aiohttp.ClientResponse]:
     """The session's request while anything is open."""
-    return pass_on(arounds, *call)
+    return pass_on(opened, *call)
 
 
 def pass_on(
-    arounds: tuple[Around, ...],
+    entries: tuple[Entry, ...],
     session: aiohttp.ClientSession,
     method: str,
     target: str | URL,
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
 ) -> Awaitable[aiohttp.ClientResponse]:
-    """What the first of `arounds` answers; the session itself where there is none."""
-    if not arounds:
+    """What the first of `entries` answers; the session itself where there is none."""
+    if not entries:
         return request_through(session, method, target, *args, **kwargs)
-    return arounds[0](SessionCall(session, method, target, args, kwargs, arounds[1:]))
+    return entries[0].around(SessionCall(session, method, target, args, kwargs, entries[1:]))

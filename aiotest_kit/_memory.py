@@ -147,7 +147,7 @@ class MemoryDoor:
         route = outcome.route
         client = Client(timeout, request.ssl, request.proxy, request.server_hostname)
         call: Call[Route] = Call(asked, route, asyncio.get_running_loop().time(), client)
-        step = route.take().drawn()
+        step = outcome.take().drawn()
         route.record(call)
         if outcome.via is not None:
             outcome.via.record(call)

@@ -263,7 +263,7 @@ class Peer(Flow):
     def _answer_hit(self, request: Request, hit: Hit) -> None:
         route = hit.route
         call: Call[Route] = Call(request, route, self.loop.time(), self._client)
-        step = route.take()
+        step = hit.take()
         route.record(call)
         if hit.via is not None:
             hit.via.record(call)

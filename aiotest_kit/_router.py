@@ -86,6 +86,10 @@ class Router(Asserted[Route]):
         self._table.add(route)
         return route
 
+    def unlisted(self) -> Route:
+        """A route that is not among those that are looked at, for a router with a `find` of its own."""
+        return Route(self._table, plain_pattern("*", "/"), None, self._logs)
+
     def ws(
         self,
         url: UrlLike,

@@ -398,12 +398,19 @@ class Kept:
     has_gone: Callable[[], bool] = never
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """The route that answers a request; `via` is the mount through which it was found, if any."""
+class Hit(NamedTuple):
+    """The route that answers a request; `via` is the mount through which it was found, if any.
+
+    `reply` is the answer, where whoever found the route says so and not its sequence.
+    """
 
     route: Route
     via: Route | None = None
+    reply: Reply | None = None
+
+    def take(self) -> Step:
+        """The answer; of a sequence the next one, used once."""
+        return self.route.take() if self.reply is None else Step(self.reply, None, None, 0)
 
 
 class Candidate(NamedTuple):

@@ -137,6 +137,26 @@ def test_found_again_after_a_change(router: Router) -> None:
     assert first is found(router, asked())
 
 
+def test_a_find_of_its_own() -> None:
+    """A router may say what is answered, request by request, with a route that it does not list."""
+
+    class Echoing(Router):
+        def __init__(self) -> None:
+            super().__init__()
+            self.route_of_all = self.unlisted()
+
+        def find(self, request: Request) -> Hit:
+            return Hit(self.route_of_all, reply=Reply(text=request.path))
+
+    router = Echoing()
+
+    assert Reply(text="/a") == router.find(asked()).take().answer
+    assert Reply(text="/b") == router.find(asked("http://api.test/b")).take().answer
+    assert () == router.routes == router.never_called
+    called(router.route_of_all)
+    assert 1 == len(router.calls)
+
+
 def test_more_requests_than_are_remembered() -> None:
     """However many different URLs are asked for, each is answered by its route."""
     router = Router()

@@ -35,7 +35,7 @@ def answers(router: Router, number: int) -> list[object]:
     found: list[object] = []
     for _ in range(number):
         outcome = router.find(asked())
-        answer = outcome.route.take().answer if isinstance(outcome, Hit) else None
+        answer = outcome.take().answer if isinstance(outcome, Hit) else None
         found.append(answer.status if isinstance(answer, Reply) else answer)
     return found
 

@@ -15,16 +15,15 @@ from aiotest_kit import Hit, Mock, Router
 
 from ..._aiohttp import show_headers
 from ..._aiohttp_views import follow_loop
-from ._stubs import is_shared, reply_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from yarl import URL
 
-    from aiotest_kit import Miss, Request, Route, SessionCall
+    from aiotest_kit import Miss, Request, SessionCall
 
-    from ._stubs import Sent, Shown
+    from ._stubs import Shown
 
 __all__ = ["Answering", "Answers", "Passing"]
 
@@ -79,7 +78,7 @@ class Answering:
             each.method = shown.method
             each.status = shown.status
             each.reason = shown.reason
-            show_headers(each, shown.headers)
+            show_headers(each, CIMultiDict(shown.content.headers), shown.content.raw_headers)
 
 
 class Passing(Mock):
@@ -96,8 +95,7 @@ class Answers(Router):
 
     def __init__(self) -> None:
         super().__init__()
-        # By what they send, so that what is sent often has one.
-        self._routes: dict[Sent, Route] = {}
+        self._route = self.unlisted()
 
     async def send(
         self, call: SessionCall, answering: Answering, changes: Mapping[str, Any]
@@ -120,26 +118,14 @@ class Answers(Router):
         return response
 
     def find(self, request: Request) -> Hit | Miss:
-        """A route for this one request."""
+        """What was found for the call that is being made."""
         answering = current.get()
         if answering is None:
             return super().find(request)
         if request.method == "CONNECT":
             # A proxy's tunnel, through which the request itself is still to come.
-            return Hit(self._apart())
-        sent = answering.next_shown().sent()
-        route = self._routes.get(sent)
-        if route is None:
-            route = self._apart().reply(reply_of(sent))
-            if is_shared(sent):
-                self._routes[sent] = route
-        return Hit(route)
-
-    def _apart(self) -> Route:
-        """A route that requests find nowhere but here."""
-        route = self.any("/")
-        route.remove()
-        return route
+            return Hit(self._route)
+        return Hit(self._route, reply=answering.next_shown().content.reply)
 
     def find_early(self, request: Request) -> Hit | Miss | None:
         """None while a call is answered here: it is when it is complete."""

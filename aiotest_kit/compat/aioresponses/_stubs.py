@@ -14,7 +14,7 @@ from re import Pattern
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, TypedDict
 
 from aiohttp import ClientResponse, hdrs
-from multidict import CIMultiDict
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from aiotest_kit import Reply
@@ -29,18 +29,14 @@ __all__ = [
     "CallbackResult",
     "RequestMatch",
     "Result",
-    "Sent",
     "Shown",
     "StubOptions",
-    "is_shared",
-    "reply_of",
 ]
 
 Headers: TypeAlias = "Mapping[str, str]"
 ResponseClass: TypeAlias = "Callable[..., ClientResponse]"
 
-Sent: TypeAlias = "tuple[int, tuple[tuple[str, str], ...], bytes]"
-"""What a reply sends: status, headers and body."""
+Fields: TypeAlias = "tuple[tuple[str, str], ...]"
 
 REASONS = {status.value: status.phrase for status in HTTPStatus}
 
@@ -153,15 +149,13 @@ class RequestMatch:
         if self.left is not None:
             self.left -= 1
 
-    async def result(self, url: URL, keywords: Mapping[str, Any]) -> Result:
-        """What to answer, once it was taken: what the callback returns, if it is there and does, or the stub.
+    async def ask(self, callback: Callback, url: URL, keywords: Mapping[str, Any]) -> Result:
+        """What to answer, once it was taken: what its callback returns, or itself.
 
         One whose callback raises is there for the next call.
         """
-        if self.callback is None:
-            return self
         try:
-            result = self.callback(url, **keywords)
+            result = callback(url, **keywords)
             return (await result if inspect.isawaitable(result) else result) or self
         except BaseException:
             if self.left is not None:
@@ -169,74 +163,84 @@ class RequestMatch:
             raise
 
 
+class Content(NamedTuple):
+    """What a response shows of itself, and the reply that sends it, as nearly as HTTP allows."""
+
+    headers: CIMultiDictProxy[str]
+    raw_headers: tuple[tuple[bytes, bytes], ...]
+    reply: Reply
+
+
 class Shown(NamedTuple):
     """What a response shows, which is what the stub says, and more than HTTP could carry.
 
-    A body behind a 204, a `Content-Length` that is not the body's, a status of 999. What is sent is as near
-    to it as HTTP allows.
+    A body behind a 204, a `Content-Length` that is not the body's, a status of 999.
     """
 
     url: URL
     method: str
     status: int
     reason: str
-    headers: CIMultiDict[str]
-    body: bytes
+    content: Content
     response_class: ResponseClass | None
 
     @classmethod
     def of(cls, result: Result, url: URL) -> Shown:
         """What `result` says to a request for `url`."""
+        status = result.status
         body = result.body if result.payload is None else json.dumps(result.payload)
-        headers = CIMultiDict({hdrs.CONTENT_TYPE: result.content_type})
-        if result.headers:
-            headers.update(result.headers)
         return cls(
             url,
             result.method,
-            result.status,
-            REASONS.get(result.status, "") if result.reason is None else result.reason,
-            headers,
-            body if isinstance(body, bytes) else str.encode(body),
+            status,
+            REASONS.get(status, "") if result.reason is None else result.reason,
+            content_of(
+                status,
+                fields_of(result.content_type, result.headers),
+                body if isinstance(body, bytes) else str.encode(body),
+            ),
             result.response_class,
         )
 
     @property
     def location(self) -> URL | None:
         """Where a client that follows redirects goes from here."""
-        if self.status in REDIRECTS and hdrs.LOCATION in self.headers:
-            return self.url.join(URL(self.headers[hdrs.LOCATION]))
+        if self.status in REDIRECTS and hdrs.LOCATION in self.content.headers:
+            return self.url.join(URL(self.content.headers[hdrs.LOCATION]))
         return None
 
-    def sent(self) -> Sent:
-        """What is sent for it."""
-        has_no_body = self.status in NO_BODY and self.body
-        status = self.status if self.status in FINAL and not has_no_body else 200
-        headers = [(name, value) for name, value in self.headers.items() if name.lower() not in OF_FRAMING]
-        return status, tuple(headers), self.body
+
+def fields_of(content_type: str, headers: Headers | None) -> Fields:
+    """The header fields of a response, where `headers` may have a content type of their own."""
+    if not headers:
+        return ((hdrs.CONTENT_TYPE, content_type),)
+    fields = CIMultiDict({hdrs.CONTENT_TYPE: content_type})
+    fields.update(headers)
+    return tuple(fields.items())
 
 
-def is_shared(sent: Sent) -> bool:
-    """Whether it is so short that what sends it is kept for the next time."""
-    return len(sent[2]) <= LONGEST_SHARED
+def content_of(status: int, fields: Fields, body: bytes) -> Content:
+    """What has this status, header fields and body.
+
+    One and the same for the same: the tests of a suite repeat them. But for a long body, which is not kept.
+    """
+    make = shared_content if len(body) <= LONGEST_SHARED else new_content
+    return make(status, fields, body)
 
 
-def reply_of(sent: Sent) -> Reply:
-    """The reply that sends it, one and the same for the same: the tests of a suite repeat them."""
-    return shared_reply(sent) if is_shared(sent) else new_reply(sent)
+def new_content(status: int, fields: Fields, body: bytes) -> Content:
+    """What has this status, header fields and body."""
+    can_be_sent = status in FINAL and not (status in NO_BODY and body)
+    sent = [(name, value) for name, value in fields if name.lower() not in OF_FRAMING]
+    reply = Reply(status if can_be_sent else 200, headers=sent, body=body)
+    raw_headers = tuple([(name.encode(), value.encode()) for name, value in fields])
+    return Content(CIMultiDictProxy(CIMultiDict(fields)), raw_headers, reply)
 
 
-def new_reply(sent: Sent) -> Reply:
-    """A reply that sends it."""
-    status, headers, body = sent
-    return Reply(status, headers=headers, body=body)
-
-
-shared_reply = lru_cache(maxsize=256)(new_reply)
+shared_content = lru_cache(maxsize=256)(new_content)
 
 LONGEST_SHARED = 4096
 """The bytes of a body up to which what sends it is kept."""
-
 REDIRECTS = (301, 302, 303, 307, 308)
 NO_BODY = (204, 304)
 FINAL = range(200, 600)

@@ -33,7 +33,7 @@ Params: TypeAlias = (
 
 def merge_params(url: URL | str, params: Params | None = None) -> URL:
     """The URL with `params` behind the query that it has."""
-    url = URL(url)
+    url = url if isinstance(url, URL) else URL(url)
     if not params:
         return url
     query = MultiDict(url.query)
@@ -43,7 +43,7 @@ def merge_params(url: URL | str, params: Params | None = None) -> URL:
 
 def normalize_url(url: URL | str) -> URL:
     """The URL with its query sorted by name and value."""
-    url = URL(url)
+    url = url if isinstance(url, URL) else URL(url)
     return url.with_query(sorted(url.query.items())) if url.raw_query_string else url
 
 

@@ -258,7 +258,7 @@ class aioresponses(CallAsserts):
         if call.session.headers:
             given["headers"] = merged_headers(call.session.headers, given.get("headers"))
         url = normalize_url(merge_params(call.url, given.get("params")))
-        if any(str(url).startswith(prefix) for prefix in self._passthrough):
+        if self._passthrough and str(url).startswith(tuple(self._passthrough)):
             return await call.send(**changes)
         self.requests.setdefault((call.method, url), []).append(RequestCall.of(call.method, call.args, given))
         shown = await self._shown(call.method, url, given)
@@ -299,19 +299,26 @@ class aioresponses(CallAsserts):
         Raises:
             The exception of the stub, or what its callback raises.
         """
-        with self._lock:
-            matching = (item for item in self._matches.items() if item[1].match(method, url))
-            key, stub = next(matching, ("", None))
-            if stub is None:
-                return None
-            stub.take()
-        result = await stub.result(url, keywords)
+        taken = self._take(method, url)
+        if taken is None:
+            return None
+        key, stub = taken
+        result = stub if stub.callback is None else await stub.ask(stub.callback, url, keywords)
         if stub.left == 0:
             with self._lock:
                 self._matches.pop(key, None)
         if stub.exception is not None:
             raise stub.exception
         return result
+
+    def _take(self, method: str, url: URL) -> tuple[str, RequestMatch] | None:
+        """The first stub that matches and is not used up, used once, and its key."""
+        with self._lock:
+            for taken in self._matches.items():
+                if taken[1].match(method, url):
+                    taken[1].take()
+                    return taken
+        return None
 
 
 def last_parameter(function: Callable[..., Any]) -> str | None:
