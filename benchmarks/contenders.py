@@ -19,7 +19,7 @@ import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from .floor import CannedConnector
+from .floor import CannedConnector, JoinedConnector
 
 imported = cache(import_module)
 """A module, which a test imports once, at its top."""
@@ -63,6 +63,16 @@ async def open_floor(paths: Paths) -> AsyncIterator[Door]:
     head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     async with aiohttp.ClientSession(connector=CannedConnector(head.encode() + body)) as session:
         yield Door(session, ORIGIN)
+
+
+@asynccontextmanager
+async def open_app_floor(app: web.Application) -> AsyncIterator[Door]:
+    runner = web.AppRunner(app)
+    await runner.setup()
+    assert runner.server is not None
+    async with aiohttp.ClientSession(connector=JoinedConnector(runner.server)) as session:
+        yield Door(session, ORIGIN)
+    await runner.cleanup()
 
 
 def add_routes(router: Any, paths: Paths) -> None:
@@ -169,20 +179,32 @@ async def open_client(serve: Serve, app: web.Application) -> AsyncIterator[Door]
         await client.close()
 
 
-def open_app(paths: Paths, serve: Serve) -> AbstractAsyncContextManager[Door]:
-    return open_client(serve, handful_of(paths))
+OpenApp = Callable[[web.Application], AbstractAsyncContextManager[Door]]
 
 
-@asynccontextmanager
-async def keep_app(serve: Serve) -> AsyncIterator[Open]:
-    apps: list[web.Application] = []
+def of_app(name: str, open_app: OpenApp, *, ours: bool = False) -> Contender:
+    """A client of an app, which is made each time, or kept."""
 
-    def reopen(paths: Paths) -> AbstractAsyncContextManager[Door]:
-        if not apps:
-            apps.append(handful_of(paths))
-        return open_client(serve, apps[0])
+    @asynccontextmanager
+    async def keep() -> AsyncIterator[Open]:
+        apps: list[web.Application] = []
 
-    yield reopen
+        def reopen(paths: Paths) -> AbstractAsyncContextManager[Door]:
+            if not apps:
+                apps.append(handful_of(paths))
+            return open_app(apps[0])
+
+        yield reopen
+
+    return Contender(
+        name,
+        "own",
+        lambda paths: open_app(handful_of(paths)),
+        ours=ours,
+        records=False,
+        keep=keep,
+        of_app=True,
+    )
 
 
 @asynccontextmanager
@@ -267,6 +289,7 @@ MOCK = "mock"
 MOCK_SESSION = "mock_session"
 AIOHTTP_CLIENT = "aiohttp_client"
 STUB_CLIENT = "aiohttp_stub_client"
+APP_FLOOR = "app floor"
 
 CONTENDERS = {
     contender.name: contender
@@ -288,22 +311,8 @@ CONTENDERS = {
         Contender("aiointercept", "aiointercept", open_aiointercept, keep=keep_aiointercept),
         Contender("aresponses", "servers", open_aresponses),
         Contender("pytest-httpserver", "servers", open_pytest_httpserver, keep=keep_pytest_httpserver),
-        Contender(
-            AIOHTTP_CLIENT,
-            "own",
-            partial(open_app, serve=on_tcp),
-            records=False,
-            keep=partial(keep_app, on_tcp),
-            of_app=True,
-        ),
-        Contender(
-            STUB_CLIENT,
-            "own",
-            partial(open_app, serve=in_memory),
-            ours=True,
-            records=False,
-            keep=partial(keep_app, in_memory),
-            of_app=True,
-        ),
+        of_app(AIOHTTP_CLIENT, partial(open_client, on_tcp)),
+        of_app(STUB_CLIENT, partial(open_client, in_memory), ours=True),
+        of_app(APP_FLOOR, open_app_floor),
     )
 }

@@ -1,7 +1,8 @@
-"""The floor: a real ``ClientSession`` whose connector hands it a canned response.
+"""The floors: a real ``ClientSession`` whose connector hands it a canned response, or joins it to an app.
 
-Owns the least that any in-memory stub has to do, so that everything above it is the price of a tool. Knows
-aiohttp's connector and client protocol. Does not parse the request, match it, record it or build a response.
+Owns the least that any in-memory stub, or client of an app, has to do, so that everything above it is the
+price of a tool. Knows aiohttp's connector and its protocols. Does not parse a request, match it, record it or
+build a response.
 
 ``BaseConnector._create_connection`` is not documented; it is what every connector of aiohttp's own overrides.
 """
@@ -9,6 +10,7 @@ aiohttp's connector and client protocol. Does not parse the request, match it, r
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -59,4 +61,53 @@ class CannedConnector(aiohttp.BaseConnector):
     async def _create_connection(self, req: object, traces: object, timeout: object) -> Any:
         protocol = self._factory()
         protocol.connection_made(CannedTransport(self._loop, protocol, self._answer))
+        return protocol
+
+
+class JoinedTransport(asyncio.Transport):
+    """One end of a connection that hands each write to the other, on the next turn of the loop."""
+
+    other: JoinedTransport
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, protocol: asyncio.Protocol) -> None:
+        super().__init__()
+        self._loop = loop
+        self._protocol = protocol
+        self._closing = False
+        protocol.connection_made(self)
+
+    def write(self, data: Any) -> None:
+        self._loop.call_soon(self.other._protocol.data_received, data)
+
+    def pause_reading(self) -> None:
+        """Nothing, as for a canned one."""
+
+    def resume_reading(self) -> None:
+        """Nothing, as above."""
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+    def close(self) -> None:
+        if not self._closing:
+            self._closing = self.other._closing = True
+            for end in (self, self.other):
+                self._loop.call_soon(end._protocol.connection_lost, None)
+
+    def abort(self) -> None:
+        self.close()
+
+
+class JoinedConnector(aiohttp.BaseConnector):
+    """Connections to protocols that ``server`` makes, such as aiohttp's own ``web.Server``."""
+
+    def __init__(self, server: Callable[[], asyncio.Protocol]) -> None:
+        super().__init__()
+        self._server = server
+
+    async def _create_connection(self, req: object, traces: object, timeout: object) -> Any:
+        protocol = self._factory()
+        far = JoinedTransport(self._loop, self._server())
+        far.other = JoinedTransport(self._loop, protocol)
+        far.other.other = far
         return protocol
