@@ -13,12 +13,14 @@ import pytest
 from ._errors import LeakWarning
 from ._leaks import LeakCheck, Makers
 from ._loops import NoLoop, loop_scope_of, stack_of
-from .fixtures import policy_of
+from ._strict import policy_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
 __all__ = ["LeakPlugin"]
+
+FIXTURE = "_aiotest_leaks"
 
 
 class LeakPlugin:
@@ -28,6 +30,7 @@ class LeakPlugin:
         self._makers = Makers()
         self._check: LeakCheck | None = None
         self._passed = False
+        self._request: pytest.FixtureRequest | None = None
         self._makers.open()
 
     def pytest_unconfigure(self) -> None:
@@ -39,8 +42,8 @@ class LeakPlugin:
         """Set the check up before all other fixtures, so that it is torn down behind them."""
         self._passed = False
         names: list[str] | None = getattr(item, "fixturenames", None)
-        if names is not None and "_aiotest_leaks" not in names:
-            names.insert(0, "_aiotest_leaks")
+        if names is not None and FIXTURE not in names:
+            names.insert(0, FIXTURE)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -53,21 +56,29 @@ class LeakPlugin:
         return report
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, object, object]:
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, object, object]:
         """Excuse what a wider fixture opens: it closes it later."""
-        if fixturedef.scope == "function" or self._check is None:
+        if fixturedef.argname == FIXTURE:
+            # As an argument of the fixture it would take pytest longer than setting up an empty one.
+            self._request = request
+        if self._check is None or fixturedef.scope == "function":
             return (yield)
         with self._check.excusing():
             return (yield)
 
-    @pytest.fixture(name="_aiotest_leaks")
-    def check(self, request: pytest.FixtureRequest) -> Iterator[None]:
+    @pytest.fixture(name=FIXTURE)
+    def check(self) -> Iterator[None]:
         """Check one test."""
+        request, self._request = self._request, None
+        assert request is not None
         mode = policy_of(request.node).leaks
         if mode == "off":
             yield
             return
-        self._check = check = LeakCheck(self._makers, loop_of(request))
+        loop, is_new = loop_of(request)
+        self._check = check = LeakCheck(self._makers, loop, is_new)
         check.begin()
         yield
         self._check = None
@@ -80,12 +91,12 @@ class LeakPlugin:
         request.node.warn(LeakWarning(text))
 
 
-def loop_of(request: pytest.FixtureRequest) -> object:
-    """The loop of the test; None if it has none of asyncio."""
+def loop_of(request: pytest.FixtureRequest) -> tuple[object, bool]:
+    """The loop of the test, None if it has none of asyncio; and whether nothing has run on it yet."""
     scope = loop_scope_of(request)
     if isinstance(scope, NoLoop):
-        return None
+        return None, False
     # Not public, but without the price of an async fixture; where it is missing, that is paid.
     with suppress(pytest.FixtureLookupError):
-        return request.getfixturevalue(f"_{scope}_scoped_runner").get_loop()
-    return stack_of(request, "no leak check").loop
+        return request.getfixturevalue(f"_{scope}_scoped_runner").get_loop(), scope == "function"
+    return stack_of(request, "no leak check").loop, False

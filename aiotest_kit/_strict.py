@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import traceback
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import aiohttp
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ._routes import HandlerError, Kept, Route
     from ._table import Miss
 
-__all__ = ["Policy", "Watch", "Watched"]
+__all__ = ["Policy", "Watch", "Watched", "policy_of"]
 
 Unmatched: TypeAlias = Literal["error", "allow", "passthrough"]
 Unused: TypeAlias = Literal["error", "allow"]
@@ -108,10 +108,18 @@ class Policy:
                 raise UsageError(f"unknown option {name!r} of {source}; options are: {join_names(CHOICES)}")
             if value not in choices:
                 raise UsageError(f"unknown {name} {value!r} of {source}; it may be: {join_names(choices)}")
-        return replace(self, **settings)
+        return Policy(**{**vars(self), **settings})
 
 
 OF_PROJECT: pytest.StashKey[Policy] = pytest.StashKey()
+
+
+def policy_of(item: pytest.Item) -> Policy:
+    """What the settings say for a test; where they are wrong, that fails the test."""
+    try:
+        return Policy.of(item)
+    except UsageError as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
 class Watched(Protocol):
@@ -200,9 +208,10 @@ class Watch:
 
     def unanswered(self) -> Iterator[str]:
         """A report for each request that no route answered, if the policy minds; equal ones are one."""
-        if self.policy.unmatched != "error":
+        misses = [miss for router in self.routers for miss in router.misses]
+        if not misses or self.policy.unmatched != "error":
             return
-        reports = Counter(miss.explain() for router in self.routers for miss in router.misses)
+        reports = Counter(miss.explain() for miss in misses)
         for report, times in list(reports.items())[:SHOWN_MISSES]:
             asked, newline, why = report.partition("\n")
             yield asked + (f" ({times} times)" if times > 1 else "") + newline + why

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ._loop_thread import LoopThread
     from ._loops import OpenedStack
     from ._router import Router
-    from ._strict import Policy, Watch
+    from ._strict import Watch
     from ._stub_clients import StubClientFactory
     from ._upstream import Upstream
     from ._wide_upstreams import Scope
@@ -200,24 +200,14 @@ def upstream_fixture(
 
 def watch_of(item: pytest.Item) -> Watch:
     """The watch over a test, one for all its fixtures."""
-    from ._strict import Watch
+    watch = item.stash.get(WATCH, None)
+    if watch is None:
+        from ._strict import Watch, policy_of
 
-    # They may have been imported into a file of tests, which is no plugin.
-    register_plugin(item.config.pluginmanager)
-    if WATCH not in item.stash:
-        item.stash[WATCH] = Watch(policy_of(item))
-    return item.stash[WATCH]
-
-
-def policy_of(item: pytest.Item) -> Policy:
-    """What the settings say for a test."""
-    from ._errors import UsageError
-    from ._strict import Policy
-
-    try:
-        return Policy.of(item)
-    except UsageError as error:
-        raise pytest.fail.Exception(str(error), pytrace=False) from None
+        # The fixtures may have been imported into a file of tests, which is no plugin.
+        register_plugin(item.config.pluginmanager)
+        watch = item.stash[WATCH] = Watch(policy_of(item))
+    return watch
 
 
 def has_traceback(excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
