@@ -11,8 +11,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     import pytest
 
 __all__ = ["has_pytest_asyncio", "register_leak_check", "register_plugin", "register_stacks"]
@@ -20,7 +18,7 @@ __all__ = ["has_pytest_asyncio", "register_leak_check", "register_plugin", "regi
 
 def register_plugin(manager: pytest.PytestPluginManager) -> None:
     """Register the plugin, unless it is; its own name may be blocked, so by that of the fixtures."""
-    register_once(manager, "pytest_plugin", "fixtures")
+    register_once(manager, ".pytest_plugin", f"{__package__}.fixtures")
 
 
 def register_stacks(manager: pytest.PytestPluginManager) -> None:
@@ -29,7 +27,7 @@ def register_stacks(manager: pytest.PytestPluginManager) -> None:
     Before tests are collected: up to 1.1, pytest-asyncio looks for its fixtures only then.
     """
     if has_pytest_asyncio(manager):
-        register_once(manager, "_stacks", "_stacks")
+        register_once(manager, "._stacks", f"{__package__}._stacks")
 
 
 def register_leak_check(manager: pytest.PytestPluginManager) -> None:
@@ -42,18 +40,12 @@ def register_leak_check(manager: pytest.PytestPluginManager) -> None:
 def has_pytest_asyncio(manager: pytest.PytestPluginManager) -> bool:
     """Whether pytest-asyncio is loaded, under whatever name."""
     plugin = sys.modules.get("pytest_asyncio.plugin")
-    return plugin is not None and has(manager, plugin, "asyncio")
+    # Tests ask, and looking through all plugins takes as long as setting up a fixture: so first by its name.
+    return plugin is not None and (manager.get_plugin("asyncio") is plugin or manager.is_registered(plugin))
 
 
 def register_once(manager: pytest.PytestPluginManager, module: str, name: str) -> None:
-    """Register a module of this package by the name of one, unless it is registered under whatever name."""
-    own, other = f"{__package__}.{module}", f"{__package__}.{name}"
-    plugin = sys.modules.get(own) or import_module(own)
-    if not has(manager, plugin, own, other):
-        manager.register(plugin, other)
-
-
-def has(manager: pytest.PytestPluginManager, plugin: ModuleType, *names: str) -> bool:
-    """Whether a plugin is registered, as a rule under one of these names."""
-    # Each test asks, and looking through all plugins takes as long as setting up a fixture.
-    return any(manager.get_plugin(name) is plugin for name in names) or manager.is_registered(plugin)
+    """Register a module of this package, unless it is registered under whatever name."""
+    plugin = sys.modules.get(f"{__package__}{module}") or import_module(module, __package__)
+    if not manager.is_registered(plugin):
+        manager.register(plugin, name)

@@ -219,7 +219,7 @@ class Router(Asserted[Route]):
         for route in self.routes:
             route.remove()
         self.calls.clear()
-        if self._logs == (self.calls,):
+        if self._is_whole:
             table = self._table
             for kept in (table.discarded, table.passthrough, table.misses, table.handler_errors):
                 kept.clear()
@@ -248,6 +248,8 @@ class Router(Asserted[Route]):
     @property
     def routes(self) -> tuple[Route, ...]:
         """The routes, in order of addition; of a router under a prefix, its own."""
+        if self._is_whole:
+            return tuple(self._table.routes)
         return tuple(route for route in self._table.routes if self.calls in route.logs)
 
     @property
@@ -354,6 +356,11 @@ class Router(Asserted[Route]):
     def lets_some_out(self) -> bool:
         """Whether `passthrough` was used at all."""
         return bool(self._table.passthrough)
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether all of the table is its own, and not just what is under a prefix."""
+        return self.calls is self._table.calls
 
     @property
     def _owner(self) -> str:

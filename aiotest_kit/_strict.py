@@ -166,9 +166,7 @@ class Watch:
 
     def verdict(self) -> BaseException | None:
         """What fails a test whose call went well; None if nothing does."""
-        return self.handler_failure() or self.failure(
-            [*self.unanswered(), *self.never_called(), *self.unfinished()]
-        )
+        return self.handler_failure() or self.failure([*self.unanswered(), *self.left_out()])
 
     def late_verdict(self) -> BaseException | None:
         """What fails the teardown of a test that passed: what happened since.
@@ -184,6 +182,8 @@ class Watch:
         swallowed the error or still be at it.
         """
         waiting = [pair for router in self.routers for pair in router.let_go().items()]
+        if not waiting:
+            return []
         calls = [kept.call for _, kept in waiting if self.passed and not kept.has_gone()]
         cancel_tasks(task for task, _ in waiting)
         return list(map(left_waiting, calls))
@@ -218,17 +218,18 @@ class Watch:
         if len(reports) > SHOWN_MISSES:
             yield f"and {len(reports) - SHOWN_MISSES} more that no route answered"
 
-    def never_called(self) -> Iterator[str]:
-        """A report on the routes that were never called, if there are any and the policy minds."""
+    def left_out(self) -> Iterator[str]:
+        """A report on the routes that were never called, and on each script of a websocket that still expects
+        something; if the policy minds.
+        """
+        if self.policy.unused != "error":
+            return
         for router in self.routers:
-            if self.policy.unused == "error" and router.never_called:
-                yield explain_unused(router.never_called, [call.request for call in router.calls])
-
-    def unfinished(self) -> Iterator[str]:
-        """A report for each script of a websocket that still expects something, if the policy minds."""
+            never_called = router.never_called
+            if never_called:
+                yield explain_unused(never_called, [call.request for call in router.calls])
         for router in self.routers:
-            if self.policy.unused == "error":
-                yield from router.unfinished
+            yield from router.unfinished
 
     def sections(self, raised: BaseException | None) -> Iterator[tuple[str, str]]:
         """What helps to understand a failure beside the exception that was raised: titles and texts."""

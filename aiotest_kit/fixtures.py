@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 WATCH: pytest.StashKey[Watch] = pytest.StashKey()
+REGISTERED: pytest.StashKey[bool] = pytest.StashKey()
 R = TypeVar("R", bound="Router")
 THREAD: pytest.StashKey[LoopThread] = pytest.StashKey()
 
@@ -204,8 +205,10 @@ def watch_of(item: pytest.Item) -> Watch:
     if watch is None:
         from ._strict import Watch, policy_of
 
-        # The fixtures may have been imported into a file of tests, which is no plugin.
-        register_plugin(item.config.pluginmanager)
+        if REGISTERED not in item.config.stash:
+            # The fixtures may have been imported into a file of tests, which is no plugin.
+            register_plugin(item.config.pluginmanager)
+            item.config.stash[REGISTERED] = True
         watch = item.stash[WATCH] = Watch(policy_of(item))
     return watch
 
