@@ -1,4 +1,4 @@
-"""Where in the user's code something was made, for reports. Knows nothing else of the package."""
+"""Where in the user's code something was made, or went wrong, for reports. Knows nothing of the package."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from types import FrameType
 
-__all__ = ["Place", "caller_place"]
+__all__ = ["Place", "caller_place", "end_at_caller"]
 
 PACKAGE = os.path.dirname(__file__) + os.sep
 
@@ -45,3 +45,16 @@ def shown_path(path: str) -> str:
     """A path relative to the working directory if it is below it."""
     working = os.getcwd() + os.sep
     return path[len(working) :] if path.startswith(working) else path
+
+
+def end_at_caller(error: BaseException) -> None:
+    """Have the traceback of misuse, or of a failed assertion, end at the line that called this package."""
+    if not isinstance(error, AssertionError) and type(error).__module__ != __package__:
+        return
+    caller = trace = error.__traceback__
+    while trace is not None:
+        if not trace.tb_frame.f_code.co_filename.startswith(PACKAGE):
+            caller = trace
+        trace = trace.tb_next
+    if caller is not None:
+        caller.tb_next = None

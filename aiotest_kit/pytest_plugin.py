@@ -109,3 +109,15 @@ def pytest_runtest_makereport(
         if report.failed:
             report.sections.extend(watch.sections(call.excinfo.value if call.excinfo else None))
     return report
+
+
+@pytest.hookimpl(specname="pytest_runtest_makereport")
+def pytest_end_at_caller(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Show misuse of the kit, and failed assertions on it, at the line of the test.
+
+    Before pytest makes its report, and behind its unittest plugin, which only then says what went wrong.
+    """
+    if call.excinfo is not None and not item.config.getoption("fulltrace"):
+        from ._location import end_at_caller
+
+        end_at_caller(call.excinfo.value)

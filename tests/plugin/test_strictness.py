@@ -1,3 +1,4 @@
+import re
 import textwrap
 from collections.abc import Callable
 
@@ -109,6 +110,65 @@ assert await swallow(f"{HOST}/a") == 200
             --- aiohttp calls ---
             +0.000 s  GET http://api.test/a -> UnmatchedRequest in 0.000 s
         """)
+
+    def test_failed_assertion(self, failing: Failing) -> None:
+        """An assertion is shown with what differs, at the line of the test that makes it."""
+        report = failing("""
+route = aiohttp_mock.get(f"{HOST}/a")
+await get(f"{HOST}/a?page=2")
+route.assert_called_once_with(query={"page": "3"})
+""")
+        assert report == dedent("""
+            aiohttp_mock = <Router with 1 route>
+
+                async def test_it(aiohttp_mock):
+                    route = aiohttp_mock.get(f"{HOST}/a")
+                    await get(f"{HOST}/a?page=2")
+            >       route.assert_called_once_with(query={"page": "3"})
+            E       AssertionError: the last call, GET http://api.test/a?page=2, was not as asked
+            E       query page   expected '3'   actual '2'
+
+            test_it.py:9: AssertionError
+            --- aiohttp calls ---
+            +0.000 s  GET http://api.test/a?page=2 -> 200 in 0.000 s  test_it.py:7
+        """)
+
+    @pytest.mark.parametrize(
+        "asserting",
+        [
+            "aiohttp_mock.calls.first",
+            "aiohttp_mock.calls.one(method='GET')",
+            "aiohttp_mock.assert_calls([{'method': 'GET'}])",
+            "await aiohttp_mock.wait(timeout=0)",
+            "await aiohttp_mock.get('/a').optional().hold().waiting(timeout=0)",
+            "await aiohttp_mock.ws('/a').optional().connection(timeout=0)",
+            "aiohttp_mock.get('/a').reply(200, jsn={})",
+            "aiohttp_mock.get('http://api.test:port')",
+            "from aiotest_kit import virtual_time; virtual_time().advance(1)",
+            "from aiotest_kit.compat.aioresponses import aioresponses; aioresponses().assert_called()",
+            "from aiotest_kit.compat.aiointercept import aiointercept; aiointercept().assert_called()",
+            "from aiotest_kit.compat.aresponses import ResponsesMockServer as Server\n"
+            "server = Server(); server.add('h'); server.assert_plan_strictly_followed()",
+        ],
+    )
+    def test_line_of_the_test(self, failing: Failing, asserting: str) -> None:
+        """No line but the test's is shown, whatever asserts or refuses."""
+        report = failing(asserting)
+        assert [f">       {asserting.splitlines()[-1]}"] == re.findall(r"^>.*", report, re.MULTILINE)
+        assert re.search(r"\n\ntest_it.py:\d+: \w+", report)
+
+    def test_line_of_a_test_case(self, suite: Suite) -> None:
+        """So it is for unittest; a full trace has all lines."""
+        suite.tests("""
+class TestIt(unittest.TestCase):
+    def test_it(self):
+        import aiotest_kit
+        aiotest_kit.Router().assert_called()
+""")
+        report = suite.run().report("TestIt.test_it")
+        assert [">       aiotest_kit.Router().assert_called()"] == re.findall(r"^>.*", report, re.MULTILINE)
+        assert "_verify.py" not in report
+        assert "_verify.py" in suite.run("--full-trace").report("TestIt.test_it")
 
     def test_unmatched_that_escapes(self, failing: Failing) -> None:
         """What the exception says is not said again beside it, whatever it was turned into."""
