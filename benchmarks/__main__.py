@@ -77,7 +77,8 @@ def measured_rows(names: Sequence[str], plan: Plan) -> list[Row]:
 def measured_plugin(plan: Plan) -> float | None:
     print("measuring the pytest plugin ...", file=sys.stderr)
     try:
-        return plugin_milliseconds(plan.sets * plan.rounds)
+        # Two runs of pytest differ by more than two batches do.
+        return plugin_milliseconds(8 * plan.sets * plan.rounds)
     except Unavailable as error:
         print(f"plugin: n/a: {error}", file=sys.stderr)
         return None

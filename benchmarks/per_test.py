@@ -32,6 +32,12 @@ NUMBERS = pytest.mark.parametrize("number", range({number}))
 @NUMBERS
 async def test_empty(number): pass
 
+@pytest.fixture
+def empty_fixture(request): yield
+
+@NUMBERS
+async def test_empty_fixture(number, empty_fixture): pass
+
 @NUMBERS
 @pytest.mark.aiotest(unused="allow")
 async def test_mock(number, aiohttp_mock):
