@@ -70,9 +70,11 @@ async def open_app_floor(app: web.Application) -> AsyncIterator[Door]:
     runner = web.AppRunner(app)
     await runner.setup()
     assert runner.server is not None
-    async with aiohttp.ClientSession(connector=JoinedConnector(runner.server)) as session:
-        yield Door(session, ORIGIN)
-    await runner.cleanup()
+    try:
+        async with aiohttp.ClientSession(connector=JoinedConnector(runner.server)) as session:
+            yield Door(session, ORIGIN)
+    finally:
+        await runner.cleanup()
 
 
 def add_routes(router: Any, paths: Paths) -> None:

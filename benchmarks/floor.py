@@ -16,22 +16,14 @@ from typing import Any
 import aiohttp
 
 
-class CannedTransport(asyncio.Transport):
-    """A connection that answers each write with the same bytes, on the next turn of the loop.
+class BareTransport(asyncio.Transport):
+    """One end of a connection, with no more than aiohttp needs to go on and to end it."""
 
-    One write is one request: a request without a body leaves aiohttp as a single write. The turn of the loop
-    is no extra: a protocol is never called from inside its own ``transport.write()``, by any transport.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, protocol: asyncio.Protocol, answer: bytes) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, protocol: asyncio.Protocol) -> None:
         super().__init__()
         self._loop = loop
         self._protocol = protocol
-        self._answer = answer
         self._closing = False
-
-    def write(self, data: object) -> None:
-        self._loop.call_soon(self._protocol.data_received, self._answer)
 
     def pause_reading(self) -> None:
         """Nothing: without this aiohttp would pay for an exception here in each call."""
@@ -51,6 +43,19 @@ class CannedTransport(asyncio.Transport):
         self.close()
 
 
+class CannedTransport(BareTransport):
+    """A connection that answers each write with the same bytes, on the next turn of the loop.
+
+    One write is one request: a request without a body leaves aiohttp as a single write. The turn of the loop
+    is no extra: a protocol is never called from inside its own ``transport.write()``, by any transport.
+    """
+
+    answer: bytes
+
+    def write(self, data: object) -> None:
+        self._loop.call_soon(self._protocol.data_received, self.answer)
+
+
 class CannedConnector(aiohttp.BaseConnector):
     """Connections that all answer with ``answer``; pooled and kept alive by aiohttp as any other."""
 
@@ -60,42 +65,24 @@ class CannedConnector(aiohttp.BaseConnector):
 
     async def _create_connection(self, req: object, traces: object, timeout: object) -> Any:
         protocol = self._factory()
-        protocol.connection_made(CannedTransport(self._loop, protocol, self._answer))
+        transport = CannedTransport(self._loop, protocol)
+        transport.answer = self._answer
+        protocol.connection_made(transport)
         return protocol
 
 
-class JoinedTransport(asyncio.Transport):
+class JoinedTransport(BareTransport):
     """One end of a connection that hands each write to the other, on the next turn of the loop."""
 
     other: JoinedTransport
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, protocol: asyncio.Protocol) -> None:
-        super().__init__()
-        self._loop = loop
-        self._protocol = protocol
-        self._closing = False
-        protocol.connection_made(self)
-
     def write(self, data: Any) -> None:
         self._loop.call_soon(self.other._protocol.data_received, data)
 
-    def pause_reading(self) -> None:
-        """Nothing, as for a canned one."""
-
-    def resume_reading(self) -> None:
-        """Nothing, as above."""
-
-    def is_closing(self) -> bool:
-        return self._closing
-
     def close(self) -> None:
         if not self._closing:
-            self._closing = self.other._closing = True
-            for end in (self, self.other):
-                self._loop.call_soon(end._protocol.connection_lost, None)
-
-    def abort(self) -> None:
-        self.close()
+            super().close()
+            self.other.close()
 
 
 class JoinedConnector(aiohttp.BaseConnector):
@@ -106,8 +93,9 @@ class JoinedConnector(aiohttp.BaseConnector):
         self._server = server
 
     async def _create_connection(self, req: object, traces: object, timeout: object) -> Any:
-        protocol = self._factory()
-        far = JoinedTransport(self._loop, self._server())
-        far.other = JoinedTransport(self._loop, protocol)
-        far.other.other = far
-        return protocol
+        server, client = self._server(), self._factory()
+        far, near = JoinedTransport(self._loop, server), JoinedTransport(self._loop, client)
+        far.other, near.other = near, far
+        server.connection_made(far)
+        client.connection_made(near)
+        return client
