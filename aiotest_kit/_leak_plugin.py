@@ -77,8 +77,7 @@ class LeakPlugin:
         if mode == "off":
             yield
             return
-        loop, is_new = loop_of(request)
-        self._check = check = LeakCheck(self._makers, loop, is_new)
+        self._check = check = LeakCheck(self._makers, loop_of(request))
         check.begin()
         yield
         self._check = None
@@ -91,12 +90,12 @@ class LeakPlugin:
         request.node.warn(LeakWarning(text))
 
 
-def loop_of(request: pytest.FixtureRequest) -> tuple[object, bool]:
-    """The loop of the test, None if it has none of asyncio; and whether nothing has run on it yet."""
+def loop_of(request: pytest.FixtureRequest) -> object:
+    """The loop of the test; None if it has none of asyncio."""
     scope = loop_scope_of(request)
     if isinstance(scope, NoLoop):
-        return None, False
+        return None
     # Not public, but without the price of an async fixture; where it is missing, that is paid.
     with suppress(pytest.FixtureLookupError):
-        return request.getfixturevalue(f"_{scope}_scoped_runner").get_loop(), scope == "function"
-    return stack_of(request, "no leak check").loop, False
+        return request.getfixturevalue(f"_{scope}_scoped_runner").get_loop()
+    return stack_of(request, "no leak check").loop

@@ -158,14 +158,10 @@ def is_listening(fd: int) -> bool:
 
 @dataclass
 class LeakCheck:
-    """One test on its loop, or on none: `begin`, then the test and the ends of its fixtures, then `end`.
-
-    A loop that is new has nothing yet.
-    """
+    """One test on its loop, or on none: `begin`, then the test and the ends of its fixtures, then `end`."""
 
     makers: Makers
     loop: Any = None
-    is_new: bool = False
     _before: Held = NOTHING
     _heard: list[tuple[str, str]] = field(default_factory=list)
     _places: WeakKeyDictionary[Any, str] = field(default_factory=WeakKeyDictionary)
@@ -178,7 +174,7 @@ class LeakCheck:
         loop = self.loop
         if loop is None:
             return
-        self._before = NOTHING if self.is_new else Held.by(loop)
+        self._before = Held.by(loop)
         noting = {name: self._noting_opened(getattr(loop, name)) for name in OPENING}
         replace_own(loop, {"create_task": self._noting_task(loop.create_task), **noting}, self._undo)
         handler = loop.get_exception_handler()
