@@ -1,4 +1,4 @@
-"""Where in the user's code something was made, or went wrong, for reports. Knows nothing of the package."""
+"""Where the user's code made something, or went wrong, for reports. Knows nothing else of the package."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from types import FrameType
 
-__all__ = ["Place", "caller_place", "end_at_caller"]
+__all__ = ["PACKAGE", "Place", "caller_place", "end_at_caller"]
 
 PACKAGE = os.path.dirname(__file__) + os.sep
+"""So begin the paths of the files of this package."""
 
 
 class Place(NamedTuple):

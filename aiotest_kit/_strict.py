@@ -17,6 +17,7 @@ import pytest
 
 from ._errors import UsageError, join_names
 from ._explain import explain_unused
+from ._location import PACKAGE
 from ._memory import cancel_tasks
 from ._verify import timeline
 
@@ -46,7 +47,6 @@ CHOICES: dict[str, tuple[object, ...]] = {
 OF_THE_PROJECT = ("unmatched", "unused", "upstream", "leaks")
 """Options that the ini file has too."""
 SHOWN_MISSES = 10
-PACKAGE = os.path.dirname(__file__) + os.sep
 AIOHTTP = os.path.dirname(aiohttp.__file__) + os.sep
 
 
@@ -219,9 +219,7 @@ class Watch:
             yield f"and {len(reports) - SHOWN_MISSES} more that no route answered"
 
     def left_out(self) -> Iterator[str]:
-        """A report on the routes that were never called, and on each script of a websocket that still expects
-        something; if the policy minds.
-        """
+        """A report on the routes never called, and one on each unfinished script, if the policy minds."""
         if self.policy.unused != "error":
             return
         for router in self.routers:

@@ -1,7 +1,7 @@
 """Where an error is shown: at the line that called the package."""
 
 from collections.abc import Callable
-from types import TracebackType
+from traceback import extract_tb
 
 import pytest
 
@@ -48,7 +48,7 @@ def test_end_at_caller(call: Callable[[], None], error: type[Exception], last: s
     with pytest.raises(error) as raised:
         call()
     end_at_caller(raised.value)
-    assert last == last_function(raised.value.__traceback__)
+    assert last == extract_tb(raised.value.__traceback__)[-1].name
 
 
 def test_end_of_a_bug() -> None:
@@ -56,7 +56,7 @@ def test_end_of_a_bug() -> None:
     with pytest.raises(AttributeError) as raised:
         ASKED.path = "/b"  # type: ignore[misc]
     end_at_caller(raised.value)
-    assert "__setattr__" == last_function(raised.value.__traceback__)
+    assert "__setattr__" == extract_tb(raised.value.__traceback__)[-1].name
 
 
 def test_an_error_that_nobody_raised() -> None:
@@ -64,11 +64,3 @@ def test_an_error_that_nobody_raised() -> None:
     error = AssertionError("not raised")
     end_at_caller(error)
     assert error.__traceback__ is None
-
-
-def last_function(trace: TracebackType | None) -> str:
-    """The name of the function at a traceback's end."""
-    assert trace is not None
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    return trace.tb_frame.f_code.co_name
