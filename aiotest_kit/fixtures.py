@@ -6,7 +6,8 @@ There is nothing for pytest to rewrite here: PYTEST_DONT_REWRITE.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from threading import local
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import pytest
 
@@ -36,13 +37,34 @@ __all__ = [
 ]
 
 WATCH: pytest.StashKey[Watch] = pytest.StashKey()
-REGISTERED: pytest.StashKey[bool] = pytest.StashKey()
 R = TypeVar("R", bound="Router")
 THREAD: pytest.StashKey[LoopThread] = pytest.StashKey()
 
 
-@pytest.fixture
-def aiohttp_mock(request: pytest.FixtureRequest) -> Iterator[Router]:
+class BeingSetUp(local):
+    """The fixture that pytest sets up in this thread, as the plugin's hook says.
+
+    For the fixture that small tests use by the thousand: pytest takes longer to pass `request` as an argument
+    than to set up a fixture without.
+    """
+
+    request: pytest.FixtureRequest
+
+
+being_set_up = BeingSetUp()
+
+
+def registered(fixture_name: str, config: pytest.Config) -> Literal["function"]:
+    """The scope of a fixture that needs the hooks; pytest asks for it when it finds the fixture.
+
+    They come with it also where it is imported into a file of tests, which is no plugin.
+    """
+    register_plugin(config.pluginmanager)
+    return "function"
+
+
+@pytest.fixture(scope=registered)
+def aiohttp_mock() -> Iterator[Router]:
     """The router that answers every aiohttp session in the test; nothing leaves the machine.
 
     A request that no route answers raises `UnmatchedRequest` in the client, and fails the test even if the
@@ -56,7 +78,7 @@ def aiohttp_mock(request: pytest.FixtureRequest) -> Iterator[Router]:
     from ._intercept import mock
 
     __tracebackhide__ = has_traceback
-    watch = watch_of(request.node)
+    watch = watch_of(being_set_up.request.node)
     mocked = mock(unmatched=watch.policy.unmatched)
     mocked.open()
     try:
@@ -65,7 +87,7 @@ def aiohttp_mock(request: pytest.FixtureRequest) -> Iterator[Router]:
         mocked.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope=registered)
 def aiohttp_upstream(request: pytest.FixtureRequest) -> Iterator[Upstream]:
     """An upstream for the test: a real server on this machine, for clients of any kind; see `Upstream`.
 
@@ -124,7 +146,7 @@ def watched(watch: Watch, router: R, end: Callable[[], None] | None = None) -> I
         watch.routers.remove(router)
 
 
-@pytest.fixture
+@pytest.fixture(scope=registered)
 def aiohttp_stub_client(request: pytest.FixtureRequest) -> StubClientFactory:
     """A factory of clients of an app, in memory: `client = await aiohttp_stub_client(app)`.
 
@@ -155,7 +177,7 @@ def client_class(request: pytest.FixtureRequest) -> type[TestClient[Any, Any]]:
     return given
 
 
-@pytest.fixture
+@pytest.fixture(scope=registered)
 def virtual_clock(request: pytest.FixtureRequest) -> VirtualClock:
     """Virtual time on the loop of the test, from before it begins; see `aiotest_kit.virtual_time`.
 
@@ -205,10 +227,6 @@ def watch_of(item: pytest.Item) -> Watch:
     if watch is None:
         from ._strict import Watch, policy_of
 
-        if REGISTERED not in item.config.stash:
-            # The fixtures may have been imported into a file of tests, which is no plugin.
-            register_plugin(item.config.pluginmanager)
-            item.config.stash[REGISTERED] = True
         watch = item.stash[WATCH] = Watch(policy_of(item))
     return watch
 

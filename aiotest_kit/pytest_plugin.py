@@ -17,6 +17,7 @@ from .fixtures import (
     aiohttp_mock,
     aiohttp_stub_client,
     aiohttp_upstream,
+    being_set_up,
     has_traceback,
     stack_on_anyio,
     virtual_clock,
@@ -67,6 +68,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Look for leaks where a marker asks for it; where none does, nothing is done for any test."""
     if any("leaks" in marker.kwargs for item in session.items for marker in item.iter_markers("aiotest")):
         register_leak_check(session.config.pluginmanager)
+
+
+def pytest_fixture_setup(request: pytest.FixtureRequest) -> None:
+    """Say which fixture is set up, to one that has no `request`."""
+    being_set_up.request = request
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
