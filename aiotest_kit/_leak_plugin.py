@@ -6,13 +6,14 @@ It decides nothing of what a leak is. There is nothing for pytest to rewrite her
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ._errors import LeakWarning
 from ._leaks import LeakCheck, Makers
-from ._loops import NoLoop, loop_scope_of, stack_of
+from ._loops import RUNNER, NoLoop, has_runner, loop_scope_of, stack_of
 from ._strict import policy_of
 
 if TYPE_CHECKING:
@@ -24,11 +25,18 @@ FIXTURE = "_aiotest_leaks"
 
 
 class LeakPlugin:
-    """Hooks and a fixture that check each test."""
+    """Hooks that check each test, and a fixture.
+
+    A check goes from before all other fixtures to behind them, but not beyond the end of the loop. So what
+    is set up first begins and ends it: the runner of pytest-asyncio, where that is the test's own; for any
+    other test the fixture, which takes longer.
+    """
 
     def __init__(self) -> None:
         self._makers = Makers()
         self._check: LeakCheck | None = None
+        self._first = ""
+        self._mode = "off"
         self._passed = False
         self._request: pytest.FixtureRequest | None = None
         self._makers.open()
@@ -39,11 +47,15 @@ class LeakPlugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Set the check up before all other fixtures, so that it is torn down behind them."""
+        """Have the check set up first, and so torn down last."""
         self._passed = False
+        self._first = ""
+        self._mode = policy_of(item).leaks
         names: list[str] | None = getattr(item, "fixturenames", None)
-        if names is not None and FIXTURE not in names:
-            names.insert(0, FIXTURE)
+        if names is not None and self._mode != "off":
+            self._first = RUNNER if has_runner(item) else FIXTURE
+            # Not in place: the list is that of all tests that one function makes.
+            item.fixturenames = [self._first, *names]  # type: ignore[attr-defined]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -58,11 +70,16 @@ class LeakPlugin:
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
-    ) -> Generator[None, object, object]:
-        """Excuse what a wider fixture opens: it closes it later."""
-        if fixturedef.argname == FIXTURE:
+    ) -> Generator[None, Any, object]:
+        """Begin with the first, and excuse what a wider one opens: it closes it later."""
+        if self._check is None and fixturedef.argname == self._first:
             # As an argument of the fixture it would take pytest longer than setting up an empty one.
             self._request = request
+            value = yield
+            if fixturedef.argname == RUNNER:
+                self._begin(value.get_loop(), is_new=True)
+                fixturedef.addfinalizer(partial(self._end, request.node))
+            return value
         if self._check is None or fixturedef.scope == "function":
             return (yield)
         with self._check.excusing():
@@ -73,21 +90,25 @@ class LeakPlugin:
         """Check one test."""
         request, self._request = self._request, None
         assert request is not None
-        mode = policy_of(request.node).leaks
-        if mode == "off":
-            yield
-            return
-        self._check = check = LeakCheck(self._makers, loop_of(request))
-        check.begin()
+        self._begin(loop_of(request))
         yield
-        self._check = None
+        self._end(request.node)
+
+    def _begin(self, loop: object, *, is_new: bool = False) -> None:
+        self._check = LeakCheck(self._makers, loop)
+        self._check.begin(is_new=is_new)
+
+    def _end(self, item: pytest.Item) -> None:
+        """Say what was left open."""
+        check, self._check = self._check, None
+        assert check is not None
         found = check.end()
         if not found or not self._passed:
             return
-        text = "\n  ".join([f"{request.node.nodeid} left open:", *found])
-        if mode == "error":
+        text = "\n  ".join([f"{item.nodeid} left open:", *found])
+        if self._mode == "error":
             raise pytest.fail.Exception(text, pytrace=False)
-        request.node.warn(LeakWarning(text))
+        item.warn(LeakWarning(text))
 
 
 def loop_of(request: pytest.FixtureRequest) -> object:

@@ -1,7 +1,7 @@
 """What a test leaves open: sessions, connectors, tasks, connections and listening sockets, and who made them.
 
 `Makers` notes the line that makes a session, a task or a connection; `LeakCheck` compares what a loop has
-before a test and after. Both change things only while a check is on. Knows aiohttp's sessions and asyncio's
+before a test and after. aiohttp and asyncio are changed only while checks are on. Knows aiohttp's sessions and asyncio's
 loops. Knows nothing of pytest.
 """
 
@@ -11,7 +11,7 @@ import asyncio
 import inspect
 import os
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 from weakref import ReferenceType, WeakKeyDictionary, ref
@@ -66,25 +66,58 @@ class Made:
 
 
 class Makers:
-    """Notes where sessions and connectors are made, from `open` to `close`."""
+    """Notes where things are made, from `open` to `close`, and what a loop is told of those that were lost.
+
+    Of a test's loop from `begin` to `end`; of loops that a test makes, and of others' threads, nothing.
+    """
 
     def __init__(self) -> None:
         # By identity, since the garbage collector clears weak references before it calls finalizers.
         self._made: dict[int, Made] = {}
+        self._loop: Any = None
+        self._kinds: set[type] = set()
+        self._places: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+        self._ports: dict[int, str] = {}
+        self._heard: list[tuple[str, str]] = []
         self._undo = ExitStack()
 
     def open(self) -> None:
-        """Begin to note."""
+        """Begin to note sessions and connectors."""
         for kind in (aiohttp.BaseConnector, aiohttp.ClientSession):
-            self._undo.callback(setattr, kind, "__init__", kind.__init__)
-            setattr(kind, "__init__", self._noting(kind.__init__))  # noqa: B010 - no type has it as a variable
+            replace_own(kind, {"__init__": self._noting_made(kind.__init__)}, self._undo)
 
     def close(self) -> None:
         """End, and forget."""
         self._undo.close()
-        self._made.clear()
+        self._kinds.clear()
+        self.begin(None)
 
-    def _noting(self, init: Callable[..., None]) -> Callable[..., None]:
+    def begin(self, loop: Any) -> None:
+        """Begin anew, for another test and its loop, if it has one."""
+        self._made.clear()
+        self._ports.clear()
+        if self._places:
+            self._places = WeakKeyDictionary()
+        self._heard = []
+        self._loop = loop
+        if loop is not None and type(loop) not in self._kinds:
+            self._note_loops(type(loop))
+
+    def end(self) -> None:
+        """Note nothing more of the loop."""
+        self._loop = None
+
+    def _note_loops(self, kind: Any) -> None:
+        """Note what is made on loops of a kind. For all of a run: a test's own loop is cheaper left alone."""
+        self._kinds.add(kind)
+        noting = {
+            "create_task": self._noting_task(kind.create_task),
+            "call_exception_handler": self._hearing(kind.call_exception_handler),
+            **{name: self._noting_opened(getattr(kind, name)) for name in OPENING},
+        }
+        replace_own(kind, noting, self._undo)
+
+    def _noting_made(self, init: Callable[..., None]) -> Callable[..., None]:
         @wraps(init)
         def noted(made: Any, *args: Any, **options: Any) -> None:
             self._made[id(made)] = Made(ref(made), place())
@@ -92,20 +125,74 @@ class Makers:
 
         return noted
 
-    def forget(self) -> None:
-        """Begin anew, for another test."""
-        self._made.clear()
+    def _noting_task(self, create: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(create)
+        def noted(loop: Any, *args: Any, **options: Any) -> Any:
+            task = create(loop, *args, **options)
+            if loop is self._loop:
+                self._places[task] = place()
+            return task
+
+        return noted
+
+    def _noting_opened(self, open_it: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(open_it)
+        async def noted(loop: Any, *args: Any, **options: Any) -> Any:
+            where = place()
+            opened = await open_it(loop, *args, **options)
+            if loop is not self._loop:
+                pass
+            elif isinstance(opened, tuple):
+                self._places[opened[0]] = where
+            else:
+                self._ports.update((sock.fileno(), where) for sock in opened.sockets)
+            return opened
+
+        return noted
+
+    def _hearing(self, tell: Callable[..., object]) -> Callable[..., None]:
+        """A loop's `call_exception_handler` that keeps what tells of a leak."""
+
+        @wraps(tell)
+        def heard(loop: Any, context: dict[str, Any]) -> None:
+            if loop is self._loop:
+                self._hear(context)
+            tell(loop, context)
+
+        return heard
+
+    def _hear(self, context: dict[str, Any]) -> None:
+        message = str(context["message"])
+        if message == "Unclosed client session":
+            # It may be about to be collected.
+            made = self._made.get(id(context["client_session"]))
+            if made is not None and not made.is_excused:
+                self._heard.append(("ClientSession", made.place))
+        elif "was never retrieved" in message or message.startswith("Task was destroyed"):
+            future = context.get("task", context.get("future"))
+            why = repr(context.get("exception", future))
+            self._heard.append((f"{message.rstrip('!')}: {why}", self.place_of(future)))
 
     def all(self) -> list[Made]:
-        """All that was made since."""
+        """All sessions and connectors that were made since."""
         return list(self._made.values())
 
-    def made(self, thing: object) -> Made | None:
-        """What is known of a session or connector; it may be about to be collected."""
-        return self._made.get(id(thing))
+    def place_of(self, thing: Any) -> str:
+        """Where a task or a connection was made; nothing if that was not seen."""
+        return self._places.get(thing, "")
+
+    def place_of_port(self, fd: int) -> str:
+        """Where a socket that listens was made."""
+        return self._ports.get(fd, "")
+
+    def lost(self) -> list[tuple[str, str]]:
+        """What the loop was told of, and where it was made."""
+        return self._heard
 
     def left_open(self) -> Iterator[tuple[str, str]]:
         """What is open and should not be, and where it was made; of a session's own connector nothing."""
+        if not self._made:
+            return
         left = [(thing, made) for made in self.all() if (thing := made.left()) is not None]
         owned = {thing.connector for thing, _ in left if isinstance(thing, aiohttp.ClientSession)}
         for thing, made in left:
@@ -126,12 +213,12 @@ class Held:
         """What a loop has now; loops of others than asyncio tell only of their tasks."""
         # uvloop has no selector, and the proactor of Windows is none.
         descriptors: Any = getattr(getattr(loop, "_selector", None), "get_map", dict)()
-        transports = getattr(loop, "_transports", {})
-        known = {*transports, loop._ssock.fileno()} if descriptors else ()
+        transports: Any = getattr(loop, "_transports", None) or {}
+        own = loop._ssock.fileno() if descriptors else None
         return cls(
             frozenset(asyncio.all_tasks(loop)),
             frozenset(transports.values()),
-            frozenset(fd for fd in descriptors if fd not in known and is_listening(fd)),
+            frozenset(fd for fd in descriptors if fd != own and fd not in transports and is_listening(fd)),
         )
 
     def beyond(self, other: Held) -> Held:
@@ -163,23 +250,12 @@ class LeakCheck:
     makers: Makers
     loop: Any = None
     _before: Held = NOTHING
-    _heard: list[tuple[str, str]] = field(default_factory=list)
-    _places: WeakKeyDictionary[Any, str] = field(default_factory=WeakKeyDictionary)
-    _ports: dict[int, str] = field(default_factory=dict)
-    _undo: ExitStack = field(default_factory=ExitStack)
 
-    def begin(self) -> None:
-        """Take stock, and note from now on."""
-        self.makers.forget()
-        loop = self.loop
-        if loop is None:
-            return
-        self._before = Held.by(loop)
-        noting = {name: self._noting_opened(getattr(loop, name)) for name in OPENING}
-        replace_own(loop, {"create_task": self._noting_task(loop.create_task), **noting}, self._undo)
-        handler = loop.get_exception_handler()
-        loop.set_exception_handler(self._hearing(handler))
-        self._undo.callback(loop.set_exception_handler, handler)
+    def begin(self, *, is_new: bool = False) -> None:
+        """Take stock, unless the loop is new, and note from now on."""
+        self.makers.begin(self.loop)
+        if self.loop is not None and not is_new:
+            self._before = Held.by(self.loop)
 
     @contextmanager
     def excusing(self) -> Iterator[None]:
@@ -203,14 +279,14 @@ class LeakCheck:
                 self.loop.run_forever()
                 found = self._found()
         finally:
-            self._undo.close()
+            self.makers.end()
             # The failure's traceback has this, and whoever keeps the report keeps what the loop had.
             self._before = NOTHING
         return [f"{what}  made at {where}" if where else what for what, where in dict.fromkeys(found)]
 
     def _found(self) -> list[tuple[str, str]]:
         """What is open now, or was told of, and where it was made."""
-        return [*self.makers.left_open(), *self._heard, *self._on_loop()]
+        return [*self.makers.left_open(), *self.makers.lost(), *self._on_loop()]
 
     def _settle(self, turns: int) -> None:
         """Stop the loop after some turns."""
@@ -218,49 +294,6 @@ class LeakCheck:
             self.loop.call_soon(self._settle, turns - 1)
         else:
             self.loop.stop()
-
-    def _noting_task(self, create: Callable[..., Any]) -> Callable[..., Any]:
-        def noted(coroutine: Any, **options: Any) -> Any:
-            task = create(coroutine, **options)
-            self._places[task] = place()
-            return task
-
-        return noted
-
-    def _noting_opened(self, open_it: Callable[..., Any]) -> Callable[..., Any]:
-        async def noted(*args: Any, **options: Any) -> Any:
-            where = place()
-            opened = await open_it(*args, **options)
-            if isinstance(opened, tuple):
-                self._places[opened[0]] = where
-            else:
-                self._ports.update((sock.fileno(), where) for sock in opened.sockets)
-            return opened
-
-        return noted
-
-    def _hearing(self, before: Callable[..., object] | None) -> Callable[..., None]:
-        """An exception handler that keeps what tells of a leak, and hands all on to the one before."""
-
-        def hear(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-            message = str(context["message"])
-            if message == "Unclosed client session":
-                made = self.makers.made(context["client_session"])
-                if made is not None and not made.is_excused:
-                    self._heard.append(("ClientSession", made.place))
-            elif "was never retrieved" in message or message.startswith("Task was destroyed"):
-                future = context.get("task", context.get("future"))
-                why = repr(context.get("exception", future))
-                self._heard.append((f"{message.rstrip('!')}: {why}", self._place(future)))
-            if before is not None:
-                before(loop, context)
-            else:
-                loop.default_exception_handler(context)
-
-        return hear
-
-    def _place(self, thing: Any) -> str:
-        return self._places.get(thing, "")
 
     def _on_loop(self) -> Iterator[tuple[str, str]]:
         """The tasks, sockets and connections that are there and were not before."""
@@ -271,14 +304,14 @@ class LeakCheck:
             coroutine: Any = task.get_coro()
             name = getattr(coroutine, "__qualname__", repr(coroutine))
             if not name.startswith(OF_CONNECTIONS):
-                yield f"task {name}", self._place(task)
+                yield f"task {name}", self.makers.place_of(task)
         for fd in new.listening:
             ends = ends_of(fd)
-            yield f"a socket that listens on {address_text(ends and ends[0])}", self._ports.get(fd, "")
+            yield f"a socket that listens on {address_text(ends and ends[0])}", self.makers.place_of_port(fd)
         for transport in new.transports:
             if not self._is_due(transport):
                 address = transport.get_extra_info("peername") or transport.get_extra_info("sockname")
-                yield f"a connection to {address_text(address)}", self._place(transport)
+                yield f"a connection to {address_text(address)}", self.makers.place_of(transport)
 
     def _is_due(self, transport: Any) -> bool:
         """Whether a connection may be open: pooled, at its end, or of a server, which answers for it."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import sys
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
@@ -26,16 +27,21 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
 __all__ = [
+    "RUNNER",
     "LoopUser",
     "NoLoop",
     "OpenedStack",
     "Stack",
+    "has_runner",
     "ini",
     "loop_scope_of",
     "loop_user",
     "opened_stack",
     "stack_of",
 ]
+
+RUNNER = "_function_scoped_runner"
+"""The fixture by which pytest-asyncio, from 1.1, gives a test a loop of its own."""
 
 T = TypeVar("T")
 OpenedStack: TypeAlias = "tuple[asyncio.AbstractEventLoop, AsyncExitStack]"
@@ -174,6 +180,16 @@ def is_of_pytest_asyncio(item: pytest.Item) -> bool:
     import pytest_asyncio
 
     return isinstance(item, pytest.Function) and pytest_asyncio.is_async_test(item)
+
+
+def has_runner(item: pytest.Item) -> bool:
+    """Whether the fixture `RUNNER` gives the test its loop."""
+    return (
+        is_of_pytest_asyncio(item)
+        and marked_loop_scope(item) == "function"
+        and "anyio_backend" not in item.fixturenames  # type: ignore[attr-defined]
+        and RUNNER in vars(sys.modules["pytest_asyncio.plugin"])
+    )
 
 
 def marked_loop_scope(item: pytest.Item) -> str:
