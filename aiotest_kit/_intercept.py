@@ -57,6 +57,7 @@ class Mock:
 
     def __enter__(self) -> Router:
         self.open()
+        self._earlier_errors = len(self.router.handler_errors)
         return self.router
 
     def __exit__(
@@ -84,7 +85,6 @@ class Mock:
         """
         open_mock(self)
         self.router.enter()
-        self._earlier_errors = len(self.router.handler_errors)
 
     def close(self) -> None:
         """End: what still answers is ended, and with the last open mock nothing is patched any more."""

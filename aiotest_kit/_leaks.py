@@ -1,8 +1,8 @@
 """What a test leaves open: sessions, connectors, tasks, connections and listening sockets, and who made them.
 
 `Makers` notes the line that makes a session, a task or a connection; `LeakCheck` compares what a loop has
-before a test and after. aiohttp and asyncio are changed only while checks are on. Knows aiohttp's sessions and asyncio's
-loops. Knows nothing of pytest.
+before a test and after. aiohttp and asyncio are changed only while checks are on. Knows aiohttp's sessions
+and asyncio's loops. Knows nothing of pytest.
 """
 
 from __future__ import annotations

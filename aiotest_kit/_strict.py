@@ -166,14 +166,14 @@ class Watch:
 
     def verdict(self) -> BaseException | None:
         """What fails a test whose call went well; None if nothing does."""
-        return self.handler_failure() or self.failure([*self.unanswered(), *self.left_out()])
+        return self.handler_failure() or self.failure(self.unanswered() + self.left_out())
 
     def late_verdict(self) -> BaseException | None:
         """What fails the teardown of a test that passed: what happened since.
 
         A test that did not pass has its report, and a route may well be left out at the end.
         """
-        return (self.handler_failure() or self.failure([*self.unanswered()])) if self.passed else None
+        return (self.handler_failure() or self.failure(self.unanswered())) if self.passed else None
 
     def let_go(self) -> list[str]:
         """End what a fault still keeps a client waiting for, now that the test is over.
@@ -201,33 +201,36 @@ class Watch:
         """A failure that consists of texts, if there are any."""
         return pytest.fail.Exception("\n".join(complaints), pytrace=False) if complaints else None
 
-    def handler_errors(self) -> Iterator[HandlerError]:
+    def handler_errors(self) -> list[HandlerError]:
         """What escaped from handlers, in order."""
-        for router in self.routers:
-            yield from router.handler_errors
+        return [error for router in self.routers for error in router.handler_errors]
 
-    def unanswered(self) -> Iterator[str]:
+    def unanswered(self) -> list[str]:
         """A report for each request that no route answered, if the policy minds; equal ones are one."""
         misses = [miss for router in self.routers for miss in router.misses]
         if not misses or self.policy.unmatched != "error":
-            return
-        reports = Counter(miss.explain() for miss in misses)
-        for report, times in list(reports.items())[:SHOWN_MISSES]:
+            return []
+        counts = Counter(miss.explain() for miss in misses)
+        reports = []
+        for report, times in list(counts.items())[:SHOWN_MISSES]:
             asked, newline, why = report.partition("\n")
-            yield asked + (f" ({times} times)" if times > 1 else "") + newline + why
-        if len(reports) > SHOWN_MISSES:
-            yield f"and {len(reports) - SHOWN_MISSES} more that no route answered"
+            reports.append(asked + (f" ({times} times)" if times > 1 else "") + newline + why)
+        if len(counts) > SHOWN_MISSES:
+            reports.append(f"and {len(counts) - SHOWN_MISSES} more that no route answered")
+        return reports
 
-    def left_out(self) -> Iterator[str]:
+    def left_out(self) -> list[str]:
         """A report on the routes never called, and one on each unfinished script, if the policy minds."""
         if self.policy.unused != "error":
-            return
+            return []
+        reports = [
+            explain_unused(never_called, [call.request for call in router.calls])
+            for router in self.routers
+            if (never_called := router.never_called)
+        ]
         for router in self.routers:
-            never_called = router.never_called
-            if never_called:
-                yield explain_unused(never_called, [call.request for call in router.calls])
-        for router in self.routers:
-            yield from router.unfinished
+            reports += router.unfinished
+        return reports
 
     def sections(self, raised: BaseException | None) -> Iterator[tuple[str, str]]:
         """What helps to understand a failure beside the exception that was raised: titles and texts."""

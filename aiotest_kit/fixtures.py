@@ -223,12 +223,11 @@ def upstream_fixture(
 
 def watch_of(item: pytest.Item) -> Watch:
     """The watch over a test, one for all its fixtures."""
-    watch = item.stash.get(WATCH, None)
-    if watch is None:
+    if WATCH not in item.stash:
         from ._strict import Watch, policy_of
 
-        watch = item.stash[WATCH] = Watch(policy_of(item))
-    return watch
+        item.stash[WATCH] = Watch(policy_of(item))
+    return item.stash[WATCH]
 
 
 def has_traceback(excinfo: pytest.ExceptionInfo[BaseException]) -> bool:

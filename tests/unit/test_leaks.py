@@ -2,7 +2,9 @@
 
 import asyncio
 import gc
+import inspect
 import weakref
+from collections.abc import Iterator
 from typing import Any
 
 import aiohttp
@@ -16,34 +18,79 @@ async def nothing() -> None:
     pass
 
 
-def test_loop_is_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What somebody else has set on the loop is there again, and in use meanwhile."""
-    loop = asyncio.new_event_loop()
-    made: list[Any] = []
-    heard: list[Any] = []
+def here(lines: int) -> str:
+    """This file and the number of a line above the call."""
+    frame = inspect.currentframe()
+    assert frame is not None
+    assert frame.f_back is not None
+    return f"{shown_path(__file__)}:{frame.f_back.f_lineno + lines}"
 
-    def create_task(coroutine: Any, **options: Any) -> Any:
-        made.append(coroutine)
-        return asyncio.Task(coroutine, loop=loop, **options)
+
+@pytest.fixture
+def makers() -> Iterator[Makers]:
+    makers = Makers()
+    makers.open()
+    yield makers
+    makers.close()
+
+
+@pytest.fixture
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    loop = asyncio.new_event_loop()
+    yield loop
+    loop.close()
+
+
+def test_kind_of_loop_is_as_before() -> None:
+    """A class of loops has what was its own again, and nothing else; what is set on a loop is in use."""
+
+    class Loop(asyncio.SelectorEventLoop):
+        def create_task(self, coro: Any, **options: Any) -> Any:  # type: ignore[override]
+            tasks.append(coro)
+            return super().create_task(coro, **options)
 
     def hear(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         heard.append(context["message"])
 
-    monkeypatch.setattr(loop, "create_task", create_task)
-    loop.set_exception_handler(hear)
-    check = LeakCheck(Makers(), loop)
+    tasks: list[Any] = []
+    heard: list[str] = []
+    before = dict(vars(Loop))
+    loop = Loop()
+    makers = Makers()
+    makers.open()
+    check = LeakCheck(makers, loop)
     check.begin()
-    loop.run_until_complete(loop.create_task(nothing()))
+    assert before != dict(vars(Loop))
+    loop.set_exception_handler(hear)
+    task = loop.create_task(asyncio.Event().wait())
     loop.call_exception_handler({"message": "of something else"})
-    assert [] == check.end()
-    assert (1, ["of something else"]) == (len(made), heard)
-    assert (create_task, hear) == (vars(loop)["create_task"], loop.get_exception_handler())
+    assert [f"task Event.wait  made at {here(-2)}"] == check.end()
+    assert (1, ["of something else"]) == (len(tasks), heard)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        loop.run_until_complete(task)
+    makers.close()
+    assert before == dict(vars(Loop))
     loop.close()
 
 
-def test_sessions_that_are_collected() -> None:
+def test_other_loops(makers: Makers, loop: asyncio.AbstractEventLoop) -> None:
+    """Of a loop that a test makes beside its own, nothing is told."""
+    check = LeakCheck(makers, loop)
+    check.begin()
+    other = asyncio.new_event_loop()
+    other.set_exception_handler(lambda loop, context: None)
+    task = other.create_task(nothing())
+    other.call_exception_handler({"message": "Task exception was never retrieved", "future": task})
+    server = other.run_until_complete(asyncio.start_server(lambda *_: None, "127.0.0.1", 0))
+    assert [] == check.end()
+    server.close()
+    other.run_until_complete(task)
+    other.close()
+
+
+def test_sessions_that_are_collected(makers: Makers, loop: asyncio.AbstractEventLoop) -> None:
     """One that is dropped unclosed is told of, unless a wider fixture made it, or nobody knows who."""
-    loop = asyncio.new_event_loop()
     loop.set_exception_handler(lambda loop, context: None)
 
     async def new_session() -> aiohttp.ClientSession:
@@ -54,28 +101,35 @@ def test_sessions_that_are_collected() -> None:
         loop.call_exception_handler({"message": "Unclosed client session", "client_session": session})
         loop.run_until_complete(session.close())
 
-    makers = Makers()
+    earlier = loop.run_until_complete(new_session())
     check = LeakCheck(makers, loop)
     check.begin()
-    unknown = loop.run_until_complete(new_session())
-    makers.open()
     with check.excusing():
         wider = loop.run_until_complete(new_session())
     own = loop.run_until_complete(new_session())
-    drop(unknown)
+    drop(earlier)
     drop(wider)
     drop(own)
-    makers.close()
     line = new_session.__code__.co_firstlineno + 1
     assert [f"ClientSession  made at {shown_path(__file__)}:{line}"] == check.end()
-    loop.close()
 
 
-def test_what_was_open_is_let_go() -> None:
+def test_next_test(makers: Makers, loop: asyncio.AbstractEventLoop) -> None:
+    """What one test was told of, another is not."""
+    loop.set_exception_handler(lambda loop, context: None)
+    check = LeakCheck(makers, loop)
+    check.begin()
+    lost = loop.create_future()
+    loop.call_exception_handler({"message": "Future exception was never retrieved", "future": lost})
+    assert [f"Future exception was never retrieved: {lost!r}"] == check.end()
+    check.begin()
+    assert [] == check.end()
+
+
+def test_what_was_open_is_let_go(makers: Makers, loop: asyncio.AbstractEventLoop) -> None:
     """A check that is over keeps nothing: a failure's traceback has it for as long as the report lasts."""
-    loop = asyncio.new_event_loop()
     before = loop.create_task(asyncio.Event().wait())
-    check = LeakCheck(Makers(), loop)
+    check = LeakCheck(makers, loop)
     check.begin()
     before.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -85,4 +139,3 @@ def test_what_was_open_is_let_go() -> None:
     assert [] == check.end()
     gc.collect()
     assert left() is None
-    loop.close()
