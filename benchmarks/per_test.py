@@ -2,9 +2,10 @@
 
     python -m benchmarks.per_test
 
-Owns the tests that it runs. A figure is the median of the differences between neighbours in time: a test with
-the fixture and an empty async one; or, for the leak check, an empty test in a run with it and in one without.
-It is the processor's time, so that other work on the machine adds little.
+Owns the tests that it runs. Tests of two kinds take turns in one run, block by block: tests with the fixture
+and empty async ones; or, for the leak check, empty ones with it and without. A figure is the median of what a
+test takes more in one block than in its neighbour. It is the processor's time, so that other work on the
+machine adds little; the first of a block warm up.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator
+from collections import defaultdict
+from collections.abc import Generator, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -24,24 +27,33 @@ import pytest
 
 INI = "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
 EMPTY = "test_empty"
-TESTS = """
+LEAK_PLUGIN = "aiotest_kit._leak_plugin"
+BLOCK = 20
+BLOCKS = 50
+WARM_UP_TESTS = 3
+WARM_UP_BLOCKS = 2
+TESTS = f"""
 import aiohttp, pytest
 
-NUMBERS = pytest.mark.parametrize("number", range({number}))
+NUMBERS = pytest.mark.parametrize("number", range({BLOCK * BLOCKS}))
 
 @NUMBERS
 async def test_empty(number): pass
 
 @pytest.fixture
-def empty_fixture(request): yield
+def nothing(): yield
 
 @NUMBERS
-async def test_empty_fixture(number, empty_fixture): pass
+async def test_empty_fixture(number, nothing): pass
+
+@pytest.fixture
+def nothing_for(request): yield
 
 @NUMBERS
-@pytest.mark.aiotest(unused="allow")
-async def test_mock(number, aiohttp_mock):
-    aiohttp_mock.get("http://api.test/")
+async def test_request(number, nothing_for): pass
+
+@NUMBERS
+async def test_mock(number, aiohttp_mock): pass
 
 @NUMBERS
 async def test_mock_and_call(number, aiohttp_mock):
@@ -57,6 +69,7 @@ async def test_clock(number, virtual_clock): pass
 async def test_upstream(number, aiohttp_upstream):
     aiohttp_upstream.get("/")
 """
+KINDS = re.findall(r"async def (test_\w+)", TESTS)
 MANY = """
 import random
 import aiohttp, pytest
@@ -82,34 +95,55 @@ def number_of(item: pytest.Function) -> int:
 
 
 class Timing:
-    """A plugin that takes turns with the kinds of tests, and notes how long each test takes."""
+    """A plugin that lets two kinds of tests take turns, and notes how long each test takes."""
 
     def __init__(self) -> None:
-        self.seconds: dict[str, list[float]] = {}
+        self.seconds: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+
+    def place_of(self, item: pytest.Function) -> tuple[int, str]:
+        """The block of a test, and its kind."""
+        return number_of(item) // BLOCK, item.originalname
 
     def pytest_collection_modifyitems(self, items: list[pytest.Function]) -> None:
-        items.sort(key=number_of)
+        items.sort(key=self.place_of)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Function) -> Generator[None, Any, Any]:
+        block, kind = self.place_of(item)
         started = time.process_time()
         result = yield
-        self.seconds.setdefault(item.originalname, []).append(time.process_time() - started)
+        self.seconds[kind][block].append(time.process_time() - started)
         return result
 
+    def blocks(self, kind: str) -> list[float]:
+        """What a test of a kind takes, in microseconds, block by block."""
+        medians = [median(seconds[WARM_UP_TESTS:]) * 1e6 for seconds in self.seconds[kind].values()]
+        return medians[WARM_UP_BLOCKS:]
 
-def timed(folder: str, *options: str) -> dict[str, list[float]]:
-    """The seconds that the tests of a folder take, by name and in their order."""
-    timing = Timing()
-    code = pytest.main([folder, "-qq", "-p", "no:cacheprovider", *options], plugins=[timing])
-    if code:
-        raise SystemExit(f"pytest ended with {code!r}")
-    return timing.seconds
+    def more(self, kind: str, other: str) -> float:
+        """By how much a test of one kind takes longer than one of another."""
+        return median(
+            one - another for one, another in zip(self.blocks(kind), self.blocks(other), strict=True)
+        )
 
 
-def more(these: list[float], those: list[float]) -> float:
-    """By how many microseconds one is more than the other, pair by pair; the first pairs warm up."""
-    return median(one - other for one, other in list(zip(these, those, strict=True))[20:]) * 1e6
+class LeakTiming(Timing):
+    """One for a single kind of test, with the leak check and without."""
+
+    def place_of(self, item: pytest.Function) -> tuple[int, str]:
+        """The block of a test, and whether the leak check is on."""
+        block, place = divmod(number_of(item), 2 * BLOCK)
+        return block, "on" if place < BLOCK else "off"
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Function) -> Generator[None, Any, Any]:
+        manager = item.config.pluginmanager
+        _, kind = self.place_of(item)
+        if manager.has_plugin(LEAK_PLUGIN) and kind == "off":
+            self.taken_away = manager.unregister(name=LEAK_PLUGIN)
+        elif not manager.has_plugin(LEAK_PLUGIN) and kind == "on":
+            manager.register(self.taken_away, LEAK_PLUGIN)
+        return (yield from super().pytest_runtest_protocol(item))
 
 
 def suite(folder: str, **files: str) -> str:
@@ -119,24 +153,29 @@ def suite(folder: str, **files: str) -> str:
     return folder
 
 
-def fixtures() -> dict[str, float]:
-    """Microseconds that each kind of test takes beyond an empty one."""
-    with tempfile.TemporaryDirectory() as folder:
-        seconds = timed(suite(folder, test_per_test=TESTS.format(number=500)))
-    empty = seconds.pop(EMPTY)
-    return {EMPTY: median(empty) * 1e6, **{name: more(these, empty) for name, these in seconds.items()}}
+def timed(timing: Timing, folder: str, kinds: Iterable[str], *options: str) -> Timing:
+    """Run the tests of some kinds."""
+    tests = [f"{folder}/test_per_test.py::{kind}" for kind in kinds]
+    code = pytest.main([*tests, "-qq", "-p", "no:cacheprovider", f"--rootdir={folder}", *options], [timing])
+    if code:
+        raise SystemExit(f"pytest ended with {code!r}")
+    return timing
 
 
-def leak_check() -> float:
-    """Microseconds that the leak check adds to an empty test."""
-    differences = []
+def lines() -> Iterator[str]:
+    """What each kind of test takes beyond an empty one, and what that takes meanwhile."""
     with tempfile.TemporaryDirectory() as folder:
-        suite(folder, test_leak_check=TESTS.format(number=200))
-        for _ in range(10):
-            without = timed(folder, "-k", EMPTY)[EMPTY]
-            within = timed(folder, "-k", EMPTY, "-o", "aiotest_kit_leaks=error")[EMPTY]
-            differences.append((median(within) - median(without)) * 1e6)
-    return median(differences)
+        suite(folder, test_per_test=TESTS)
+        for kind in KINDS[1:]:
+            timing = timed(Timing(), folder, (EMPTY, kind))
+            yield line(kind[5:], timing, kind, EMPTY)
+        timing = timed(LeakTiming(), folder, (EMPTY,), "-o", "aiotest_kit_leaks=error")
+        yield line("leak check", timing, "on", "off")
+
+
+def line(name: str, timing: Timing, kind: str, other: str) -> str:
+    more, empty = timing.more(kind, other), median(timing.blocks(other))
+    return f"{name:15} {more:6.0f} us beyond an empty async test of {empty:.0f} us"
 
 
 def many(seed: int) -> str:
@@ -151,10 +190,8 @@ def many(seed: int) -> str:
 def main() -> None:
     output = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    lines = [f"{name[5:]:15} {us:6.0f} us beyond an empty async test" for name, us in fixtures().items()]
-    lines.append(f"{'leak check':15} {leak_check():6.0f} us more than the same test without")
-    lines += [f"-n 4, order {seed}: {many(seed)}" for seed in range(2)]
-    os.write(output, ("\n".join(lines) + "\n").encode())
+    for text in chain(lines(), (f"-n 4, order {seed}: {many(seed)}" for seed in range(2))):
+        os.write(output, f"{text}\n".encode())
 
 
 if __name__ == "__main__":

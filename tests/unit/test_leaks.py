@@ -45,7 +45,7 @@ def test_kind_of_loop_is_as_before() -> None:
     """A class of loops has what was its own again, and nothing else; what is set on a loop is in use."""
 
     class Loop(asyncio.SelectorEventLoop):
-        def create_task(self, coro: Any, **options: Any) -> Any:  # type: ignore[override]
+        def create_task(self, coro: Any, **options: Any) -> Any:
             tasks.append(coro)
             return super().create_task(coro, **options)
 
