@@ -46,7 +46,7 @@ class LeakPlugin:
         self._makers.close()
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+    def pytest_runtest_setup(self, item: Any) -> None:
         """Have the check set up first, and so torn down last."""
         self._passed = False
         self._first = ""
@@ -55,7 +55,7 @@ class LeakPlugin:
         if names is not None and self._mode != "off":
             self._first = RUNNER if has_runner(item) else FIXTURE
             # Not in place: the list is that of all tests that one function makes.
-            item.fixturenames = [self._first, *names]  # type: ignore[attr-defined]
+            item.fixturenames = [self._first, *names]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

@@ -187,7 +187,7 @@ def has_runner(item: pytest.Item) -> bool:
     return (
         is_of_pytest_asyncio(item)
         and marked_loop_scope(item) == "function"
-        and "anyio_backend" not in item.fixturenames  # type: ignore[attr-defined]
+        and "anyio_backend" not in getattr(item, "fixturenames", ())
         and RUNNER in vars(sys.modules["pytest_asyncio.plugin"])
     )
 
