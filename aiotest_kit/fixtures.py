@@ -51,7 +51,7 @@ class BeingSetUp(local):
     request: pytest.FixtureRequest
 
 
-being_set_up = BeingSetUp()
+being_set_up: BeingSetUp = BeingSetUp()
 
 
 def registered(fixture_name: str, config: pytest.Config) -> Literal["function"]:
