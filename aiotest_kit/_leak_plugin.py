@@ -15,6 +15,7 @@ from ._errors import LeakWarning
 from ._leaks import LeakCheck, Makers
 from ._loops import RUNNER, NoLoop, has_runner, loop_scope_of, stack_of
 from ._strict import policy_of
+from .fixtures import being_set_up
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -35,10 +36,9 @@ class LeakPlugin:
     def __init__(self) -> None:
         self._makers = Makers()
         self._check: LeakCheck | None = None
-        self._first = ""
         self._mode = "off"
+        self._has_runner = False
         self._passed = False
-        self._request: pytest.FixtureRequest | None = None
         self._makers.open()
 
     def pytest_unconfigure(self) -> None:
@@ -49,13 +49,12 @@ class LeakPlugin:
     def pytest_runtest_setup(self, item: Any) -> None:
         """Have the check set up first, and so torn down last."""
         self._passed = False
-        self._first = ""
         self._mode = policy_of(item).leaks
-        names: list[str] | None = getattr(item, "fixturenames", None)
-        if names is not None and self._mode != "off":
-            self._first = RUNNER if has_runner(item) else FIXTURE
+        is_checked = self._mode != "off" and hasattr(item, "fixturenames")
+        self._has_runner = is_checked and has_runner(item)
+        if is_checked:
             # Not in place: the list is that of all tests that one function makes.
-            item.fixturenames = [self._first, *names]
+            item.fixturenames = [RUNNER if self._has_runner else FIXTURE, *item.fixturenames]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -71,15 +70,12 @@ class LeakPlugin:
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     ) -> Generator[None, Any, object]:
-        """Begin with the first, and excuse what a wider one opens: it closes it later."""
-        if self._check is None and fixturedef.argname == self._first:
-            # As an argument of the fixture it would take pytest longer than setting up an empty one.
-            self._request = request
-            value = yield
-            if fixturedef.argname == RUNNER:
-                self._begin(value.get_loop(), is_new=True)
-                fixturedef.addfinalizer(partial(self._end, request.node))
-            return value
+        """Begin with the runner, and excuse what a wider fixture opens: it closes it later."""
+        if self._has_runner and fixturedef.argname == RUNNER:
+            runner = yield
+            self._begin(runner.get_loop(), is_new=True)
+            fixturedef.addfinalizer(partial(self._end, request.node))
+            return runner
         if self._check is None or fixturedef.scope == "function":
             return (yield)
         with self._check.excusing():
@@ -88,8 +84,7 @@ class LeakPlugin:
     @pytest.fixture(name=FIXTURE)
     def check(self) -> Iterator[None]:
         """Check one test."""
-        request, self._request = self._request, None
-        assert request is not None
+        request = being_set_up.request
         self._begin(loop_of(request))
         yield
         self._end(request.node)
