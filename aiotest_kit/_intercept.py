@@ -214,7 +214,7 @@ def close_mock(mock: Mock) -> None:
             connect_detour.restore()
             door.close()
             door = None
-    here.set(still_open(here.get()))
+    here.set(still_open(here.get()) if opened else ())
     cancel_tasks(mock.router.tasks)
 
 

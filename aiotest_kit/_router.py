@@ -268,15 +268,18 @@ class Router(Asserted[Route]):
     @property
     def never_called(self) -> tuple[Route, ...]:
         """The routes that no request reached and that are not optional, in order of addition."""
-        routes = (*self.routes, *self._table.discarded)
-        return tuple(route for route in routes if not route.calls and not route.is_optional)
+        return tuple([route for route in self._owed if not route.calls and not route.is_optional])
 
     @property
     def unfinished(self) -> tuple[str, ...]:
         """A report for each script of a websocket of which the client left something out."""
-        routes = (*self.routes, *self._table.discarded)
-        scripted = [route for route in routes if isinstance(route, WebSocketRoute)]
-        return tuple(report for route in scripted for report in route.unfinished())
+        scripted = [route for route in self._owed if isinstance(route, WebSocketRoute)]
+        return tuple([report for route in scripted for report in route.unfinished()])
+
+    @property
+    def _owed(self) -> tuple[Route, ...]:
+        """The routes that are there, and those that a scope took back."""
+        return (*self.routes, *self._table.discarded)
 
     def find(self, request: Request) -> Hit | Miss:
         """The route that answers `request`, or what is nearest; `request.match_info` has its captures."""

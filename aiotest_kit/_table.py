@@ -21,7 +21,7 @@ from ._verify import Calls
 if TYPE_CHECKING:
     import asyncio
     import re
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from ._lifespan import Lifespan
     from ._messages import Call, Origin, Request
@@ -131,11 +131,12 @@ class Table:
                 return Hit(route) if is_early(route) else None
         return Miss(request, self)
 
-    def reached(self) -> Iterator[Table]:
+    def reached(self) -> list[Table]:
         """This table, and those that are mounted in it."""
-        yield self
+        reached: list[Table] = [self]
         for table in self.mounts.values():
-            yield from table.reached()
+            reached += table.reached()
+        return reached
 
     def candidates(self, request: Request) -> tuple[Candidate, ...]:
         """The routes that may answer `request`, newest first.

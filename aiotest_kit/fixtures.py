@@ -81,10 +81,7 @@ def aiohttp_mock() -> Iterator[Router]:
     watch = watch_of(being_set_up.request.node)
     mocked = mock(unmatched=watch.policy.unmatched)
     mocked.open()
-    try:
-        yield from watched(watch, mocked.router, mocked.close)
-    finally:
-        mocked.close()
+    yield from watched(watch, mocked.router, mocked.close)
 
 
 @pytest.fixture(scope=registered)
@@ -135,9 +132,11 @@ def watched(watch: Watch, router: R, end: Callable[[], None] | None = None) -> I
     __tracebackhide__ = has_traceback
     watch.routers.append(router)
     try:
-        yield router
-        if end is not None:
-            end()
+        try:
+            yield router
+        finally:
+            if end is not None:
+                end()
         failure = watch.late_verdict()
         if failure is not None:
             raise failure
@@ -223,11 +222,12 @@ def upstream_fixture(
 
 def watch_of(item: pytest.Item) -> Watch:
     """The watch over a test, one for all its fixtures."""
-    if WATCH not in item.stash:
-        from ._strict import Watch, policy_of
+    if WATCH in item.stash:
+        return item.stash[WATCH]
+    from ._strict import Watch, policy_of
 
-        item.stash[WATCH] = Watch(policy_of(item))
-    return item.stash[WATCH]
+    watch = item.stash[WATCH] = Watch(policy_of(item))
+    return watch
 
 
 def has_traceback(excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
