@@ -88,9 +88,6 @@ class Policy:
             UsageError: an option or its value is unknown.
         """
         policy = cls.of_project(item.config)
-        if "aiotest" not in item.keywords:
-            # Sooner told than that no node has the marker.
-            return policy
         for node, marker in reversed(list(item.iter_markers_with_node("aiotest"))):
             source = f"@pytest.mark.aiotest on {node.nodeid}"
             if marker.args:
@@ -193,12 +190,11 @@ class Watch:
 
     def handler_failure(self) -> BaseException | None:
         """The first error that escaped from a handler, traced from the handler on."""
-        for router in self.routers:
-            for error in router.handler_errors:
-                trace = own_traceback(error.exception)
-                if trace is not None:
-                    return error.exception.with_traceback(trace)
-                return self.failure([described(error)])
+        for error in self.handler_errors():
+            trace = own_traceback(error.exception)
+            if trace is not None:
+                return error.exception.with_traceback(trace)
+            return self.failure([described(error)])
         return None
 
     def failure(self, complaints: list[str]) -> BaseException | None:
