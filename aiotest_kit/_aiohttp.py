@@ -14,13 +14,12 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import aiohttp
-from aiohttp import helpers
+from aiohttp import hdrs, helpers, web
 from aiohttp.client_proto import ResponseHandler
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
-    from aiohttp import web
     from aiohttp.client_reqrep import ClientRequest
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
@@ -32,6 +31,7 @@ __all__ = [
     "Connect",
     "MakeResponse",
     "RequestFunction",
+    "coding_of",
     "connect_detour",
     "connect_through",
     "full_url",
@@ -188,3 +188,16 @@ def is_idle(protocol: object) -> bool:
 def watch_handlers(server: web.Server, wrap: Callable[[Any], Any]) -> None:
     """Put something around what answers the requests of a server that has no connections yet."""
     server.request_handler = wrap(server.request_handler)
+
+
+def coding_of(response: web.Response, accepted: str) -> str | None:
+    """The content coding that aiohttp would send a response in, None for as it is.
+
+    `accepted` is the client's `Accept-Encoding`.
+    """
+    if not response.compression or hdrs.CONTENT_ENCODING in response.headers:
+        return None
+    forced = response._compression_force
+    offered = [coding for coding in web.ContentCoding if coding.value in accepted.lower()]
+    coding = forced or (offered[0] if offered else web.ContentCoding.identity)
+    return None if coding is web.ContentCoding.identity else coding.value

@@ -87,7 +87,7 @@ class Door(Protocol):
         ...
 
     def foresee(
-        self, request: ClientRequest, timeout: aiohttp.ClientTimeout, token: object, /
+        self, request: ClientRequest, timeout: aiohttp.ClientTimeout, call: object, /
     ) -> FailingDoor | None:
         """Where to connect for `request` instead, to fail; None where it is to go well."""
         ...
@@ -97,11 +97,11 @@ class Door(Protocol):
         ...
 
     def acquired(
-        self, transport: Any, request: ClientRequest, timeout: aiohttp.ClientTimeout, token: object, /
+        self, transport: Any, request: ClientRequest, timeout: aiohttp.ClientTimeout, call: object, /
     ) -> None:
         """A connection was taken for `request`, new or from the pool.
 
-        `token` is the same object for all that one call of a session sends: redirects, and the silent second
+        `call` is the same object for all that one call of a session sends: redirects, and the silent second
         attempt of an idempotent request.
         """
         ...

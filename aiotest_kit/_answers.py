@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
+from types import CodeType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, TypeAlias, runtime_checkable
 
 from aiohttp import payload, web
@@ -15,12 +16,14 @@ from aiohttp.abc import AbstractStreamWriter
 from multidict import CIMultiDict
 
 from ._errors import UsageError, one_line
-from ._replies import Reply, as_reply, checked_headers, checked_text, phrase, reply_of_status
+from ._replies import NO_BODY, Reply, as_reply, checked_headers, checked_text, phrase, reply_of_status
 
 if TYPE_CHECKING:
     import asyncio
     import ssl
     from collections.abc import Awaitable, Callable, Iterable
+
+    from typing_extensions import TypeIs
 
     from ._incoming import Incoming
     from ._messages import Origin, Request
@@ -41,6 +44,7 @@ __all__ = [
     "Strike",
     "as_answer",
     "describe",
+    "is_answer",
     "redirect",
     "reply_of",
 ]
@@ -89,6 +93,10 @@ class Exchange(Protocol):
 
     def fail(self, exc: BaseException) -> None:
         """Make the client's call raise `exc` (memory door)."""
+        ...
+
+    def settle(self, answer: Answer) -> None:
+        """Note what a handler has decided on, which holds for all attempts of the call."""
         ...
 
     def take_over(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -157,6 +165,11 @@ class Answer(Protocol):
     async def play(self, exchange: Exchange) -> None:
         """Answer the request of `exchange`."""
         ...
+
+
+def is_answer(value: object) -> TypeIs[Answer]:
+    """Whether a value is an answer. A `unittest.mock` is a function, though it has every attribute."""
+    return hasattr(type(value), "play")
 
 
 class InClient:
@@ -259,7 +272,8 @@ class Handler:
             await exchange.respond(result)
         elif isinstance(result, (Reply, dict, list, str, bytes, int)):
             await exchange.send(as_reply(result))
-        elif isinstance(result, Answer):
+        elif is_answer(result):
+            exchange.settle(result)
             await result.play(exchange)
         else:
             raise UsageError(f"handler {describe(self.function)} returned {one_line(result)}; {RETURNS}")
@@ -315,13 +329,13 @@ def as_answer(value: object, options: ReplyOptions) -> Reply | Answer:
         return Raise(value)
     if isinstance(value, type):
         name = value.__name__
-        remedy = f"make one: {name}(...)" if issubclass(value, (Reply, Answer)) else ANSWERS
+        remedy = f"make one: {name}(...)" if issubclass(value, Reply) or hasattr(value, "play") else ANSWERS
         raise UsageError(f"cannot reply with the class {name}; {remedy}")
     if inspect.iscoroutine(value):
         # Nobody else will, and Python would warn of it.
         value.close()
         raise UsageError(f"a coroutine can be awaited only once; pass the function {value.__name__!r} itself")
-    if isinstance(value, Answer):
+    if is_answer(value):
         return value
     if callable(value):
         check_handler(value)
@@ -381,6 +395,8 @@ async def reply_of(response: web.StreamResponse) -> Reply:
         headers.add("Set-Cookie", cookie.OutputString())
     if body:
         headers.setdefault("Content-Type", "application/octet-stream")
+    if response.status in NO_BODY:
+        body = None
     # A response that had to send nothing has no reason of its own.
     reason = response.reason or phrase(response.status)
     return Reply(response.status, headers=headers, body=bytes(body or b""), reason=reason)
@@ -410,4 +426,7 @@ def describe(function: object) -> str:
     """A function's name and place, for a message."""
     name = getattr(function, "__qualname__", None) or repr(function)
     code = getattr(function, "__code__", None)
-    return f"{name!r} ({code.co_filename}:{code.co_firstlineno})" if code else repr(name)
+    # An AsyncMock has one that is none.
+    if not isinstance(code, CodeType):
+        return repr(name)
+    return f"{name!r} ({code.co_filename}:{code.co_firstlineno})"

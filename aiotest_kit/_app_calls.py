@@ -93,6 +93,11 @@ class AppCall(Call[web.AbstractRoute]):
         return None if self.route is None else self.route.name
 
     @property
+    def answered_by(self) -> Stub | None:
+        """The stub that answered, for a report; None where the app did."""
+        return self.stub
+
+    @property
     def asked(self) -> AppRequest:
         """The request, as far as it has come."""
         asked = self._request

@@ -2,20 +2,27 @@
 
 aiohttp sends an idempotent request a second time, without a word, when its connection drops before a reply
 (RFC 9110, 9.2.2). Both are one call of the code under test. What is kept here lets the second meet what the
-first met. Knows nothing of connections.
+first met. What a middleware of the client sends again is a call of its own. Knows nothing of connections.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from ._messages import Call, Request
     from ._routes import Route
     from ._steps import Step
 
-__all__ = ["Attempt", "Attempts"]
+__all__ = ["Attempt", "Attempts", "Token"]
+
+Token: TypeAlias = "tuple[object, int]"
+"""What aiohttp has for a call, the same in all attempts, and the identity of its request, new for each.
+
+A middleware sends the same request again. A new one is made while the one before is there, so that the two
+are never taken for each other.
+"""
 
 MOST_KEPT = 256
 
@@ -43,25 +50,31 @@ class Attempt:
 
 
 class Attempts:
-    """The last attempts that came to nothing, by a token for the call that they belong to."""
+    """The last attempts that came to nothing, by the calls of aiohttp's that they belong to."""
 
     def __init__(self) -> None:
-        self.kept: dict[int, tuple[object, Attempt]] = {}
+        self.kept: dict[int, tuple[Token, Attempt]] = {}
 
-    def dropped(self, token: object, attempt: Attempt) -> None:
+    def dropped(self, token: Token, attempt: Attempt) -> None:
         """Note an attempt, or one that is due.
 
-        The token is kept, so that no other object has its identity meanwhile.
+        The token is kept, so that no other call has its identity meanwhile.
         """
         if len(self.kept) >= MOST_KEPT:
             del self.kept[next(iter(self.kept))]
-        self.kept[id(token)] = token, attempt
+        self.kept[id(token[0])] = token, attempt
 
-    def resume(self, token: object, request: Request) -> Attempt | None:
-        """The attempt that `request` repeats, if it does."""
-        _, attempt = self.kept.pop(id(token), (None, None))
-        if attempt is None:
+    def forget(self, token: Token) -> None:
+        """The attempt will not be made."""
+        self.kept.pop(id(token[0]), None)
+
+    def resume(self, token: Token, request: Request) -> Attempt | None:
+        """The attempt that `request` repeats, or that was due for it, if either."""
+        found = self.kept.pop(id(token[0]), None)
+        if found is None:
             return None
+        (_, identity), attempt = found
         before = attempt.call.request
+        is_next = attempt.is_due == (identity == token[1])
         same = before.method == request.method and before.url == request.url
-        return attempt if same else None
+        return attempt if is_next and same else None

@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias
 
-from aiohttp import web
+from aiohttp import hdrs, payload, web
 
+from ._aiohttp import coding_of
 from ._answers import reply_of
 from ._attempts import Attempt
+from ._codings import compress
 from ._errors import UsageError
 from ._extra_info import reset
 from ._flow import ClientGone
-from ._replies import Reply, with_body
+from ._replies import NO_BODY, Reply, with_body, with_fields
 from ._routes import HandlerError, Kept
 from ._wire import Framing, chunk, closes, framing_of, head, last_chunk, render
 
@@ -24,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
     from contextlib import AbstractContextManager
 
-    from ._answers import ConnectFault, ServerHandler
-    from ._attempts import Attempts
+    from ._answers import Answer, ConnectFault, ServerHandler
+    from ._attempts import Attempts, Token
     from ._incoming import Incoming
     from ._messages import Call
     from ._routes import Route
@@ -146,6 +148,7 @@ class PlayedExchange:
         self._head: Reply | None = None
         self._framing = Framing.NONE
         self._body: list[bytes] = []
+        self._settled: Answer | None = None
 
     async def play(self, step: Step, route: Route) -> None:
         """Wait as the route says, then give the answer."""
@@ -168,8 +171,21 @@ class PlayedExchange:
         self._done(reply, closes(reply, self.request))
 
     async def respond(self, response: web.StreamResponse) -> None:
-        """Send what an aiohttp response stands for."""
-        await self.send(await reply_of(response))
+        """Send what an aiohttp response stands for, compressed, chunked and the last one if it says so."""
+        reply = await reply_of(response)
+        assert isinstance(response, web.Response)
+        coding = coding_of(response, self.request.headers.get(hdrs.ACCEPT_ENCODING, ""))
+        fields: dict[str, str] = {}
+        if coding is not None and reply.body:
+            reply = with_body(reply, compress(coding, reply.body))
+            fields[hdrs.CONTENT_ENCODING] = coding
+        if response.keep_alive is False:
+            fields[hdrs.CONNECTION] = "close"
+        body = response.body
+        in_chunks = response.chunked or (isinstance(body, payload.Payload) and body.size is None)
+        if in_chunks and reply.status not in NO_BODY and self.request.version != "1.0":
+            fields[hdrs.TRANSFER_ENCODING] = "chunked"
+        await self.send(with_fields(reply, fields) if fields else reply)
 
     async def start(self, reply: Reply, length: int | None = None) -> None:
         """Send the head of a reply."""
@@ -219,6 +235,10 @@ class PlayedExchange:
             self.fail(exc)
         else:
             await self.send(Reply(200))
+
+    def settle(self, answer: Answer) -> None:
+        """Note what a handler has decided on."""
+        self._settled = answer
 
     def fail(self, exc: BaseException) -> None:
         """Make the client's call raise `exc`."""
@@ -297,7 +317,7 @@ class PlayedExchange:
         else:
             line.transport.abort()
 
-    def ended(self, attempts: Attempts | None, token: object, step: Step) -> None:
+    def ended(self, attempts: Attempts | None, token: Token, step: Step) -> None:
         """Complete the record; a call whose client got no reply may be tried again."""
         call = self.call
         call.elapsed = self._line.loop.time() - call.started
@@ -305,7 +325,8 @@ class PlayedExchange:
             call.reply = self._sent()
         replied = self.streams[1].head_sent if self.streams is not None else self._head is not None
         if attempts is not None and not replied:
-            attempts.dropped(token, Attempt(call, self._route, step))
+            met = step if self._settled is None else step.come_to(self._settled)
+            attempts.dropped(token, Attempt(call, self._route, met))
 
     def _keeping_client(self) -> AbstractContextManager[None]:
         return self._route.keeping(Kept(self.call, self._line.client_has_gone))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ._patterns import RequestPattern
 
 __all__ = [
+    "Came",
     "Explained",
     "Near",
     "explain_mismatches",
@@ -83,6 +84,20 @@ class Explained(Protocol):
     @property
     def spent(self) -> bool:
         """Whether it has answered as often as it may."""
+        ...
+
+
+class Came(Protocol):
+    """What a report says of a call: what was asked, and the route that answered it, if one did."""
+
+    @property
+    def request(self) -> Request:
+        """What was asked."""
+        ...
+
+    @property
+    def answered_by(self) -> Explained | None:
+        """The route that answered it; None where none did, or an app did by itself."""
         ...
 
 
@@ -203,13 +218,13 @@ def explain_miss(request: Request, routes: Iterable[R], limit: int = 3) -> str:
     return "\n".join(lines)
 
 
-def explain_unused(routes: Iterable[R], requests: Iterable[Request] = ()) -> str:
-    """Which routes were never called, and for each the nearest of the requests that came."""
-    unused, came = list(routes), list(requests)[-SEARCHED_REQUESTS:]
+def explain_unused(routes: Iterable[R], calls: Sequence[Came] = ()) -> str:
+    """Which routes were never called, and for each the nearest of the calls that came."""
+    unused, came = list(routes), calls[-SEARCHED_REQUESTS:]
     lines = [f"{counted(len(unused), 'route')} {'was' if len(unused) == 1 else 'were'} never called"]
     named = unused[:SHOWN_UNUSED]
     near = [nearest_request(route, came) for route in named]
-    lines += listed(named, near, [came_nearest(entry) for entry in near])
+    lines += listed(named, near, [came_nearest(entry, came) for entry in near])
     if len(unused) > len(named):
         lines.append(f"  and {len(unused) - len(named)} more")
     if not came:
@@ -217,23 +232,24 @@ def explain_unused(routes: Iterable[R], requests: Iterable[Request] = ()) -> str
     return "\n".join(lines)
 
 
-def explain_not_called(route: Explained, requests: Sequence[Request]) -> str:
+def explain_not_called(route: Explained, calls: Sequence[Came]) -> str:
     """What came nearest to a route that was not called, and how it differs; nothing where all is far away."""
-    near = nearest_request(route, requests[-SEARCHED_REQUESTS:])
+    came = calls[-SEARCHED_REQUESTS:]
+    near = nearest_request(route, came)
     if near is None:
         return ""
     differences = explain_mismatches(near.mismatches[:SHOWN_MISMATCHES]).splitlines()
     return "".join(
         [
-            *(f"\n  {line}" for line in came_nearest(near)),
+            *(f"\n  {line}" for line in came_nearest(near, came)),
             *(f"\n       {line}" for line in (*differences, *remarks_on(near))),
         ]
     )
 
 
-def nearest_request(route: R, requests: Iterable[Request]) -> Near[R] | None:
+def nearest_request(route: R, calls: Iterable[Came]) -> Near[R] | None:
     """The request nearest to a route, the latest of equals; None if all are far away."""
-    found = ranked([(request, route) for request in requests], 1)
+    found = ranked([(call.request, route) for call in calls], 1)
     return found[0] if found and found[0].distance <= FAR else None
 
 
@@ -302,20 +318,31 @@ def remarks_on(near: Near[R]) -> Iterator[str]:
         yield f"hint: {hint}"
 
 
-def came_nearest(near: Near[R] | None) -> list[str]:
-    """The request that came nearest to a route."""
+def came_nearest(near: Near[R] | None, calls: Iterable[Came]) -> list[str]:
+    """The request that came nearest to a route, and why the route did not answer it, if it matches."""
     if near is None:
         return []
     request = f"{near.request.method} {near.request.url}"
-    return [f"{request} matches, but a newer route answered it" if near.is_match else f"nearest: {request}"]
+    if not near.is_match:
+        return [f"nearest: {request}"]
+    answered_by = next((call.answered_by for call in calls if call.request is near.request), None)
+    if answered_by is None:
+        return [f"{request} matches now, but it came before the route was added or changed"]
+    if answered_by is near.route:
+        return [f"{request} was its call, and has been cleared since"]
+    return [f"{request} matches, but was answered by {on_one_line(answered_by)}"]
 
 
 def spent_route(route: Explained) -> str:
     """A route that has answered as often as it may."""
-    name = f' "{route.name}"' if route.name else ""
     limit = "" if route.capacity is None else f" of {route.capacity}"
-    line = f"{method_of(route)} {route.pattern.url.text}{name} ({route.location})"
-    return f"{line} replied {route.replied}{limit} times"
+    return f"{on_one_line(route)} replied {route.replied}{limit} times"
+
+
+def on_one_line(route: Explained) -> str:
+    """A route with its name and its place."""
+    name = f' "{route.name}"' if route.name else ""
+    return f"{method_of(route)} {route.pattern.url.text}{name} ({route.location})"
 
 
 def shown(value: object) -> str:

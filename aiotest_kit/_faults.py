@@ -13,8 +13,9 @@ from math import inf
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from ._answers import ConnectFault, InClient, Strike, as_answer
+from ._codings import CODINGS
 from ._errors import UsageError, join_names, one_line
-from ._replies import CODINGS, Reply, with_fields
+from ._replies import Reply, with_fields
 from ._streams import check_piece, send_piece
 
 if TYPE_CHECKING:

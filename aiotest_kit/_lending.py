@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from ._attempts import Attempts
+    from ._attempts import Attempts, Token
     from ._guest import Guest
     from ._incoming import Incoming
     from ._messages import Call, Origin, Request
@@ -105,7 +105,7 @@ class OwnExchange(PlayedExchange):
         if not (self.incoming.broken and isinstance(exc, WHEN_CLIENT_GOES)):
             self.note_failure(exc)
 
-    def ended(self, attempts: Attempts | None, token: object, step: Step) -> None:
+    def ended(self, attempts: Attempts | None, token: Token, step: Step) -> None:
         """Complete the record."""
         super().ended(attempts, token, step)
         if self._incoming is not None:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from ._aiohttp_connectors import Dial, Redial
     from ._aiohttp_views import View
+    from ._attempts import Token
     from ._finder import Finder
     from ._replies import Reply
     from ._routes import Route
@@ -81,7 +82,7 @@ class MemoryDoor:
         transport.server.fail = partial(raise_in_client, protocol)
 
     def acquired(
-        self, transport: Any, request: ClientRequest, timeout: aiohttp.ClientTimeout, token: object
+        self, transport: Any, request: ClientRequest, timeout: aiohttp.ClientTimeout, call: object
     ) -> None:
         """Tell the peer who asks next, and what of it; one `Client` for calls that ask the same."""
         client = self._client
@@ -94,7 +95,7 @@ class MemoryDoor:
         ):
             client = Client(timeout, request.ssl, request.proxy, request.server_hostname)
             self._client = client
-        transport.server.expect(self.finder_now(), client, self._attempts, token)
+        transport.server.expect(self.finder_now(), client, self._attempts, (call, id(request)))
 
     @property
     def fails_connections(self) -> bool:
@@ -102,19 +103,20 @@ class MemoryDoor:
         return self.finder_now().fails_connections
 
     def foresee(
-        self, request: ClientRequest, timeout: aiohttp.ClientTimeout, token: object
+        self, request: ClientRequest, timeout: aiohttp.ClientTimeout, call: object
     ) -> FailedDial | None:
         """The connection that fails, where a route says so; the call is recorded then.
 
         What is settled here, but is no failure, is kept for the request.
         """
         asked = head_of(request)
+        token = call, id(request)
         attempt = self._attempt_at_connect(asked, request, timeout, token)
         if attempt is None:
             return None
         fault = attempt.step.answer
         if isinstance(fault, ProxyError) and request.proxy and asked.origin.scheme == "https":
-            return FailedDial(self, ProxyRefusal(fault.reply), attempt)
+            return FailedDial(self, ProxyRefusal(fault.reply), attempt, token)
         if not isinstance(fault, ConnectFault):
             self._attempts.dropped(token, attempt)
             return None
@@ -127,10 +129,14 @@ class MemoryDoor:
         if isinstance(fault, TLSFailure):
             # A client that does not look will not notice, and sends its request.
             self._attempts.dropped(token, replace(attempt, step=NOT_SAID))
-        return FailedDial(self, fault, attempt)
+        return FailedDial(self, fault, attempt, token)
+
+    def not_sent(self, token: Token) -> None:
+        """Drop what is kept for a request."""
+        self._attempts.forget(token)
 
     def _attempt_at_connect(
-        self, asked: Request, request: ClientRequest, timeout: aiohttp.ClientTimeout, token: object
+        self, asked: Request, request: ClientRequest, timeout: aiohttp.ClientTimeout, token: Token
     ) -> Attempt | None:
         """The call that is being made, with its answer, if that may have to be given now."""
         before = self._attempts.resume(token, asked) if self._attempts.kept else None
@@ -187,13 +193,20 @@ class FailedDial:
 
     fails_connections = False
 
-    def __init__(self, door: MemoryDoor, fault: ConnectFault, attempt: Attempt | None = None) -> None:
+    def __init__(
+        self,
+        door: MemoryDoor,
+        fault: ConnectFault,
+        attempt: Attempt | None = None,
+        token: Token = (None, 0),
+    ) -> None:
         self.asks_for_name = isinstance(fault, DNSFailure)
         self.has_certificate = isinstance(fault, TLSFailure) and fault.kind == "fingerprint"
         self.look_up = fault.look_up
         self._door = door
         self._fault = fault
         self._attempt = attempt
+        self._token = token
 
     def open_now(self, dial: Dial, factory: Callable[[], Any]) -> None:
         """None: failing takes its time."""
@@ -231,7 +244,8 @@ class FailedDial:
         self._door.start_tls(transport, protocol, dial)
 
     def failed(self, exc: BaseException) -> None:
-        """Complete the record."""
+        """Complete the record; the request is not sent."""
+        self._door.not_sent(self._token)
         if self._attempt is not None:
             call = self._attempt.call
             call.exception = exc

@@ -10,6 +10,7 @@ import email
 import email.message
 import email.utils
 import json
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
@@ -18,6 +19,7 @@ from urllib.parse import parse_qsl
 from multidict import CIMultiDict, CIMultiDictProxy, MultiDict, MultiDictProxy
 from yarl import URL
 
+from ._codings import decompressed
 from ._errors import one_line
 
 if TYPE_CHECKING:
@@ -96,9 +98,10 @@ class Request:
     """A request as the peer received it. Read-only.
 
     Headers are those on the wire: what aiohttp added is there, `raw_headers` in the order and case sent.
-    The body is whole, and its transfer encoding undone. `match_info` has the captures of the route that
-    answered, unquoted; it is empty before. `keep_alive` says whether the client will use the connection
-    again (RFC 9112, 9.3).
+    The body is whole, and its transfer encoding undone. A compressed one stays so: `text()`, `json()`,
+    `post()` and `multipart()` read its `content`. `match_info` has the captures of the route that answered,
+    unquoted; it is empty before. `keep_alive` says whether the client will use the connection again
+    (RFC 9112, 9.3).
     """
 
     __slots__ = (
@@ -216,13 +219,19 @@ class Request:
         """The media type without parameters, lower case; empty where there is none."""
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
+    @property
+    def content(self) -> bytes:
+        """The body without its content coding (RFC 9110, 8.4), if it has one that can be undone."""
+        codings = self.headers.get("Content-Encoding")
+        return decompressed(codings, self.body) if codings and self.body else self.body
+
     def text(self) -> str:
         """The body as text, in the charset that `Content-Type` names, UTF-8 by default.
 
         Raises:
             UnicodeDecodeError: the body is not in that charset.
         """
-        return self.body.decode(charset_of(self.headers))
+        return self.content.decode(charset_of(self.headers))
 
     def json(self) -> Any:
         """The body parsed as JSON, whatever its `Content-Type`; a new object at each call.
@@ -231,9 +240,9 @@ class Request:
             ValueError: the body is not JSON.
         """
         try:
-            return json.loads(self.body)
+            return json.loads(self.content)
         except json.JSONDecodeError as exc:
-            wrong = f"{exc.msg} in the body {one_line(self.body, 60)} of {self.method} {self.url}"
+            wrong = f"{exc.msg} in the body {one_line(self.content, 60)} of {self.method} {self.url}"
             raise json.JSONDecodeError(wrong, exc.doc, exc.pos) from None
 
     def json_or(self, missing: object) -> object:
@@ -259,7 +268,7 @@ class Request:
         fields: MultiDict[str | Part] = MultiDict()
         if self.content_type == "application/x-www-form-urlencoded":
             encoding = charset_of(self.headers)
-            pairs = parse_qsl(self.body.decode(encoding), keep_blank_values=True, encoding=encoding)
+            pairs = parse_qsl(self.content.decode(encoding), keep_blank_values=True, encoding=encoding)
             fields.extend(pairs)
         elif self.content_type == "multipart/form-data":
             for part in self.multipart():
@@ -275,7 +284,7 @@ class Request:
         """
         if not self.content_type.startswith("multipart/"):
             raise ValueError(f"not a multipart body: Content-Type is {self.content_type or None!r}")
-        return [read_part(section) for section in split_multipart(boundary_of(self.headers), self.body)]
+        return [read_part(section) for section in split_multipart(boundary_of(self.headers), self.content)]
 
 
 class Client(NamedTuple):
@@ -321,6 +330,11 @@ class Call(Generic[R]):
             outcome = "no reply yet" if self.reply is None else str(self.reply.status)
         return f"<Call {self.request.method} {self.request.url} -> {outcome}>"
 
+    @property
+    def answered_by(self) -> Any:
+        """The stubbed route that answered, for a report; None if none did."""
+        return self.route
+
 
 def decode_headers(raw: tuple[tuple[bytes, bytes], ...]) -> CIMultiDictProxy[str]:
     """Raw header fields as text, as aiohttp's own parser decodes them."""
@@ -343,8 +357,18 @@ def parse_cookies(fields: tuple[str, ...] | list[str]) -> dict[str, str]:
         for pair in field.split(";"):
             name, separator, value = pair.strip().partition("=")
             if separator:
-                cookies[name.strip()] = value.strip().strip('"')
+                cookies[name.strip()] = unquoted(value.strip())
     return cookies
+
+
+ESCAPED = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))")
+
+
+def unquoted(value: str) -> str:
+    """The value of a cookie without its quotes, and without the escapes that `http.cookies` writes there."""
+    if len(value) < 2 or not value.startswith('"') or not value.endswith('"'):
+        return value
+    return ESCAPED.sub(lambda match: chr(int(match[1], 8)) if match[1] else match[2], value[1:-1])
 
 
 def charset_of(headers: Mapping[str, str]) -> str:

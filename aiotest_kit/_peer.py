@@ -36,7 +36,7 @@ from ._wire import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ._attempts import Attempts
+    from ._attempts import Attempts, Token
     from ._exchange import Redial
     from ._finder import Finder
     from ._messages import Client, Origin, Request
@@ -64,7 +64,7 @@ class Peer(Flow):
     # What every connection begins with; a connection is made for nearly every test.
     _client: Client | None = None
     _attempts: Attempts | None = None
-    _token: object = None
+    _token: Token = (None, 0)
     _head_of: Request | None = None
     """The unfinished request that was looked up by its head."""
     _incoming: Incoming | None = None
@@ -90,7 +90,7 @@ class Peer(Flow):
         self._reader = RequestReader(origin, by_host=fail is None)
         self._seen: list[bytes] = []
 
-    def expect(self, finder: Finder, client: Client, attempts: Attempts, token: object) -> None:
+    def expect(self, finder: Finder, client: Client, attempts: Attempts, token: Token) -> None:
         """Say who asks the next request: what it asked of the connection, and which call it belongs to."""
         self._finder = finder
         self._client = client

@@ -7,24 +7,23 @@ from __future__ import annotations
 
 import json as jsonlib
 import math
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from http import HTTPStatus
 from http.cookies import CookieError, Morsel, SimpleCookie
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlencode
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from ._codings import compress
 from ._errors import UsageError, check_options, one_line
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 __all__ = [
-    "CODINGS",
+    "NO_BODY",
     "Reply",
     "ReplyOptions",
     "as_reply",
@@ -43,6 +42,9 @@ __all__ = [
 JSON = "application/json"
 LONGEST_SHARED = 4096
 """Bytes of a JSON body up to which equal replies are one."""
+
+NO_BODY = frozenset({204, 304})
+"""Statuses of replies that have no body (RFC 9110, 6.4.1)."""
 
 AT_ONCE = 256 * 1024
 """Bytes of a body up to which a reply is written at once; a longer one goes out as the client takes it."""
@@ -97,7 +99,7 @@ class Reply:
         fix("status", checked_status(status))
         fix("reason", checked_text("reason", options["reason"]) if "reason" in options else phrase(status))
         body, content_type = encode_body(options)
-        if body and status in (204, 304):
+        if body and status in NO_BODY:
             raise UsageError(
                 f"a reply with status {status} has no body (RFC 9110, 6.4.1); got {one_line(body)}"
             )
@@ -360,35 +362,3 @@ def cookie_field(name: str, value: object) -> str:
         raise UsageError(f"{name!r} is not a cookie name") from exc
     jar[name]["path"] = "/"
     return jar[name].OutputString()
-
-
-CODINGS = ("gzip", "deflate", "br", "zstd")
-
-
-def compress(coding: object, body: bytes) -> bytes:
-    """`body` in a content coding (RFC 9110, 8.4.1)."""
-    if coding == "gzip":
-        return zlib_compressed(body, 16 + zlib.MAX_WBITS)
-    if coding == "deflate":
-        return zlib_compressed(body, zlib.MAX_WBITS)
-    if coding == "br":
-        return bytes(coding_module("brotli", "brotlicffi", extra="br").compress(body))
-    if coding == "zstd":
-        return bytes(coding_module("compression.zstd", "backports.zstd", extra="zstd").compress(body))
-    raise UsageError(f"compress={coding!r}: codings are {', '.join(CODINGS)}")
-
-
-def zlib_compressed(body: bytes, window: int) -> bytes:
-    """`body` as one zlib stream, in the container that `window` asks for."""
-    compressor = zlib.compressobj(wbits=window)
-    return compressor.compress(body) + compressor.flush()
-
-
-def coding_module(*names: str, extra: str) -> Any:
-    """The first module of `names` that is installed."""
-    for name in names:
-        try:
-            return import_module(name)
-        except ImportError:
-            continue
-    raise UsageError(f"compress={extra!r} needs more than is installed: pip install 'aiotest-kit[{extra}]'")

@@ -226,7 +226,7 @@ class Router(Asserted[Route]):
 
     @contextlib.contextmanager
     def scope(self) -> Iterator[Router]:
-        """Roll back what the block adds: routes, answers of older routes, and hosts let through.
+        """Roll back what the block adds: routes, answers and gates of older routes, and hosts let through.
 
         The calls stay in the log, and a route of the block that was never called still fails the test.
         """
@@ -239,8 +239,8 @@ class Router(Asserted[Route]):
             for route in [route for route in table.routes if route not in before]:
                 table.remove(route)
                 table.discarded.append(route)
-            for route, steps in before.items():
-                route.roll_back(steps)
+            for route, kept in before.items():
+                route.roll_back(*kept)
             table.passthrough[:] = passthrough
 
     # Looking up.
@@ -311,8 +311,11 @@ class Router(Asserted[Route]):
         self._table.handler_errors.append(error)
 
     def claims(self, request: Request) -> bool:
-        """Whether a route is there for the method and URL of a request, whatever else it asks."""
-        return bool(self._table.candidates(request))
+        """Whether a route is there for the head of a request, whatever it asks of the body."""
+        return any(
+            is_sure or route.pattern.matches_head(request)
+            for route, is_sure, _ in self._table.candidates(request)
+        )
 
     def names(self, request: Request) -> bool:
         """Whether a route is there for the very origin of a request, not just for any.

@@ -271,7 +271,7 @@ class Route(Asserted["Route"]):
     def _came_nearest(self) -> str:
         holder = self._holder
         calls = holder.calls if holder.asked is None else holder.asked
-        return explain_not_called(self, [call.request for call in calls])
+        return explain_not_called(self, calls)
 
     # For the table and the peer.
 
@@ -334,12 +334,15 @@ class Route(Asserted["Route"]):
         finally:
             del waiting[task]
 
-    def snapshot(self) -> tuple[Step, ...]:
-        """The sequence of answers as it is now."""
-        return tuple(self._steps)
+    def snapshot(self) -> tuple[tuple[Step, ...], Gate | None]:
+        """The sequence of answers as it is now, and the gate before it."""
+        return tuple(self._steps), self.gate
 
-    def roll_back(self, steps: tuple[Step, ...]) -> None:
-        """Drop the answers that were added since `snapshot`."""
+    def roll_back(self, steps: tuple[Step, ...], gate: Gate | None) -> None:
+        """Drop the answers that were added since `snapshot`, and open a gate that was."""
+        if self.gate is not None and self.gate is not gate:
+            self.gate.release()
+        self.gate = gate
         if len(self._steps) != len(steps):
             with self._holder.lock:
                 was_spent = self.spent

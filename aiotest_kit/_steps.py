@@ -40,6 +40,10 @@ class Step:
             return self
         return Step(self.answer.drawn(), None, self.attempts, self.delay)
 
+    def come_to(self, answer: Answer) -> Step:
+        """What further attempts of a call meet whose answer has come to this one."""
+        return Step(answer, None, self.attempts, 0)
+
     async def wait(self, gate: Gate | None) -> None:
         """Wait at the gate of the route, if it has one, and then as the answer says."""
         if gate is not None:

@@ -224,7 +224,7 @@ class Watch:
         if self.policy.unused != "error":
             return []
         reports = [
-            explain_unused(never_called, [call.request for call in router.calls])
+            explain_unused(never_called, router.calls)
             for router in self.routers
             if (never_called := router.never_called)
         ]

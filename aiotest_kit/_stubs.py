@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     StubUrl: TypeAlias = UrlLike | NamedRoute
 
-__all__ = ["AppRequest", "RoutePattern", "Stub", "Stubs", "WebSocketStub", "original_handler"]
+__all__ = ["AppRequest", "RoutePattern", "Stub", "Stubbed", "Stubs", "WebSocketStub", "stubbed"]
 
 
 class AppRequest(Request):
@@ -104,8 +104,26 @@ class RoutePattern(UrlPattern):
 
 OriginalHandler: TypeAlias = "Callable[[web.Request], Awaitable[web.StreamResponse]]"
 
-original_handler: ContextVar[OriginalHandler] = ContextVar("aiotest_kit_original_handler")
-"""What would have answered, while a stub does."""
+
+class Stubbed:
+    """What would have answered, while a stub does; `raised` is what escaped from code in its place."""
+
+    raised: BaseException | None = None
+
+    def __init__(self, original: OriginalHandler) -> None:
+        self.original = original
+
+    async def answer(self, handler: OriginalHandler, request: web.Request) -> web.StreamResponse:
+        """What a handler answers; its errors are for the app, as those of any of its handlers."""
+        try:
+            return await handler(request)
+        except BaseException as exc:
+            self.raised = exc
+            raise
+
+
+stubbed: ContextVar[Stubbed] = ContextVar("aiotest_kit_stubbed")
+"""That of the request that is answered."""
 
 
 class Stub(Route):
@@ -131,11 +149,14 @@ class Stub(Route):
         return made
 
     def serve(self, handler: ServerHandler, *, times: int | None = None) -> Self:
-        """Have a handler as those of the app answer: it is given the `web.Request` that they are given."""
+        """Have a handler as those of the app answer: it is given the `web.Request` that they are given.
+
+        What it raises the app's middlewares see, and what escapes from them fails the test.
+        """
         checked_handler(handler)
 
         def answer(request: Any) -> Awaitable[web.StreamResponse]:
-            return handler(request.web_request)
+            return stubbed.get().answer(handler, request.web_request)
 
         # Not as `reply` has it: a stub of a websocket takes other functions.
         return self._add(Handler(answer), times)
@@ -143,18 +164,20 @@ class Stub(Route):
     async def original(self, request: AppRequest | web.Request) -> web.StreamResponse:
         """What the app itself answers; for a handler of this stub, which may change it, or only look at it.
 
-        `stub.reply(stub.original)` only looks. Of a stub that is before the middlewares they run too.
+        `stub.reply(stub.original)` only looks. Of a stub that is before the middlewares they run too. What
+        the app's handler raises goes on to the app's middlewares, unless the handler of the stub catches it.
 
         Raises:
             UsageError: no stub is answering.
         """
-        handler = original_handler.get(None)
-        if handler is None:
+        place = stubbed.get(None)
+        if place is None:
             raise UsageError(
                 "original() is for a handler of the stub, while it answers: "
                 "async def handler(request): return await stub.original(request)"
             )
-        return await handler(request.web_request if isinstance(request, AppRequest) else request)
+        own = request.web_request if isinstance(request, AppRequest) else request
+        return await place.answer(place.original, own)
 
 
 class WebSocketStub(Stub, WebSocketRoute):

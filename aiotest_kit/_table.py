@@ -41,7 +41,7 @@ class Miss:
     @property
     def nearest(self) -> list[Near[Route]]:
         """The three routes nearest to the request, each with its mismatches; the nearest first."""
-        return nearest(self.request, tuple(self.table.routes))
+        return nearest(self.request, self.table.compared_with(self.request))
 
     def explain(self) -> str:
         """What was asked, and the routes nearest to it with what differs in each, as at the first asking."""
@@ -50,7 +50,7 @@ class Miss:
     @cached_property
     def _report(self) -> str:
         # Once, for the client and for the test: it takes time, and the routes may have changed since.
-        return explain_miss(self.request, tuple(self.table.routes))
+        return explain_miss(self.request, self.table.compared_with(self.request))
 
     def record(self, call: Call[Route]) -> None:
         """Keep it for the test."""
@@ -137,6 +137,14 @@ class Table:
         for table in self.mounts.values():
             reached += table.reached()
         return reached
+
+    def compared_with(self, request: Request) -> list[Route]:
+        """The routes that a request was compared with; of a mounted router that it is for, that one's."""
+        found: list[Route] = []
+        for route in tuple(self.routes):
+            is_within = route in self.mounts and route.pattern.matches(request)
+            found += self.mounts[route].compared_with(request) if is_within else [route]
+        return found
 
     def candidates(self, request: Request) -> tuple[Candidate, ...]:
         """The routes that may answer `request`, newest first.

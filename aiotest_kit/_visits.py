@@ -24,7 +24,7 @@ from ._messages import Call, Origin
 from ._reading import RequestReader
 from ._routes import HandlerError, Hit
 from ._stub_exchange import StubExchange
-from ._stubs import Stub, original_handler
+from ._stubs import Stub, Stubbed, stubbed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -274,7 +274,8 @@ class Visit:
         self, stub: Stub, original: OriginalHandler, request: web.Request | None = None
     ) -> web.StreamResponse:
         self.call.stub = stub
-        original_handler.set(original)
+        place = Stubbed(original)
+        stubbed.set(place)
         call: Call[Route] = Call(self.call.asked, stub, self._connection.loop.time())
         step = stub.take().drawn()
         stub.record(call)
@@ -292,17 +293,22 @@ class Visit:
         except (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError):
             raise
         except BaseException as exc:  # pytest's outcomes are no Exceptions
+            if exc is place.raised:
+                # The middlewares may make a response of it.
+                call.exception = exc
+                raise
             exchange.handler_failed(exc, stub)
         finally:
-            exchange.ended(None, None, step)
+            self.call.followed = None
+            exchange.ended(None, (None, 0), step)
             if exchange.streams is not None:
                 self._connection.give_back()
-            self._note_answer(call, exchange.response)
+            if call.exception is None or call.exception is not place.raised:
+                self._note_answer(call, exchange.response)
         return exchange.outcome()
 
     def _note_answer(self, call: Call[Route], response: web.StreamResponse | None) -> None:
         """Put into the app's record what a stub has sent by itself, and into the stub's what the app has."""
-        self.call.followed = None
         if response is None:
             self.call.reply, self.call.exception = call.reply, call.exception
         elif response.prepared:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._answers import Answer
+from ._answers import is_answer
 from ._conversation import Conversation, handled, live
 from ._errors import UsageError, one_line
 from ._replies import Reply
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self, Unpack
 
+    from ._answers import Answer
     from ._patterns import RequestPattern
     from ._replies import ReplyOptions
     from ._routes import Holder
@@ -114,7 +115,7 @@ class WebSocketRoute(Route):
 
     def answer_of(self, answer: object, options: ReplyOptions) -> Reply | Answer:
         """What `answer` stands for: a handler is given the websocket; all else is as for any route."""
-        if callable(answer) and not isinstance(answer, (type, Answer)):
+        if callable(answer) and not isinstance(answer, type) and not is_answer(answer):
             if options:
                 raise UsageError(f"{', '.join(sorted(options))}: not with the handler of a websocket")
             return self._conversation(handled(answer))

@@ -8,6 +8,8 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING
 
+from ._replies import NO_BODY
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -33,7 +35,6 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 CONNECT_ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 CONTENT_LENGTH = "Content-Length"
-NO_BODY = frozenset({204, 304})
 
 
 class Framing(enum.Enum):

@@ -24,6 +24,10 @@ class Recorded:
     def __init__(self) -> None:
         self.request = REQUEST
         self.events: list[object] = []
+        self.settled: object = None
+
+    def settle(self, answer: object) -> None:
+        self.settled = answer
 
     async def send(self, reply: Reply) -> None:
         self.events.append(reply)

@@ -1,5 +1,7 @@
 """The attempts of one call: what the second meets, and how it is told from another call."""
 
+from dataclasses import replace
+
 import pytest
 
 from aiotest_kit import Call, Origin, Reply, Request, Route, Router
@@ -44,32 +46,61 @@ def test_next_step(attempts: int | None, met: list[object]) -> None:
 )
 def test_resume(again: Request, is_same: bool) -> None:
     """The same request of the same call is another attempt, once."""
-    attempts, token = Attempts(), object()
+    attempts, call = Attempts(), object()
     attempt = attempt_at(Router().get("/a"))
-    assert attempts.resume(token, again) is None
+    assert attempts.resume((call, 2), again) is None
 
-    attempts.dropped(token, attempt)
+    attempts.dropped((call, 1), attempt)
 
-    assert (attempt if is_same else None) is attempts.resume(token, again)
-    assert attempts.resume(token, again) is None
+    assert (attempt if is_same else None) is attempts.resume((call, 2), again)
+    assert attempts.resume((call, 3), again) is None
 
 
 def test_another_call() -> None:
     """A request of another call is no attempt of this one, though it is equal."""
-    attempts, token = Attempts(), object()
-    attempts.dropped(token, attempt_at(Router().get("/a")))
+    attempts, call = Attempts(), object()
+    attempts.dropped((call, 1), attempt_at(Router().get("/a")))
 
-    assert attempts.resume(object(), asked()) is None
-    assert attempts.resume(token, asked()) is not None
+    assert attempts.resume((object(), 2), asked()) is None
+    assert attempts.resume((call, 2), asked()) is not None
+
+
+def test_sent_again_by_a_middleware() -> None:
+    """The very request once more is no attempt: aiohttp makes a new one for that."""
+    attempts, call = Attempts(), object()
+    attempts.dropped((call, 1), attempt_at(Router().get("/a")))
+
+    assert attempts.resume((call, 1), asked()) is None
+    assert attempts.resume((call, 2), asked()) is None
+
+
+def test_due() -> None:
+    """An attempt that was settled where the client connected is for the request that connected."""
+    attempts, call = Attempts(), object()
+    due = replace(attempt_at(Router().get("/a")), is_due=True)
+
+    for identity, resumed in ((1, due), (2, None)):
+        attempts.dropped((call, 1), due)
+        assert resumed is attempts.resume((call, identity), asked())
+
+
+def test_forgotten() -> None:
+    """What will not be sent is not due any more."""
+    attempts, call = Attempts(), object()
+    attempts.dropped((call, 1), replace(attempt_at(Router().get("/a")), is_due=True))
+
+    attempts.forget((call, 1))
+
+    assert attempts.resume((call, 1), asked()) is None
 
 
 def test_only_the_last_are_kept() -> None:
     """Of calls that were never tried again, the oldest are forgotten."""
-    attempts, tokens = Attempts(), [object() for _ in range(257)]
+    attempts, calls = Attempts(), [object() for _ in range(257)]
     route = Router().get("/a")
-    for token in tokens:
-        attempts.dropped(token, attempt_at(route))
+    for call in calls:
+        attempts.dropped((call, 1), attempt_at(route))
 
-    kept = [attempts.resume(token, asked()) is not None for token in tokens]
+    kept = [attempts.resume((call, 2), asked()) is not None for call in calls]
 
     assert [False, *[True] * 256] == kept

@@ -36,6 +36,14 @@ class Stub:
     spent: bool = False
 
 
+@dataclass
+class Came:
+    """A call, as far as a report is concerned."""
+
+    request: Request
+    answered_by: Stub | None = None
+
+
 def route(
     method: Any, url: Any, location: str = "tests/t.py:1", name: str | None = None, **match: Any
 ) -> Stub:
@@ -456,30 +464,44 @@ def test_distance_of_a_match() -> None:
 
 def test_not_called() -> None:
     """What came nearest, and what differs in it."""
+    calls = [Came(ask()), Came(ask("http://api.test/v1/user", "PUT"))]
     same(
         """
         x
           nearest: PUT http://api.test/v1/user
                url path   expected '/v1/users'   actual '/v1/user'
         """,
-        "x" + explain_not_called(route("PUT", "/v1/users"), [ask(), ask("http://api.test/v1/user", "PUT")]),
+        "x" + explain_not_called(route("PUT", "/v1/users"), calls),
     )
 
 
 def test_not_called_behind_another() -> None:
-    """A call that another route answered is told apart."""
+    """A call that another route answered is told apart, and the other is named."""
+    other = route("GET", "/v1/{_}", "tests/conftest.py:8", "any")
     same(
         """
         x
-          GET http://api.test/v1/users matches, but a newer route answered it
+          GET http://api.test/v1/users matches, but was answered by GET /v1/{_} "any" (tests/conftest.py:8)
         """,
-        "x" + explain_not_called(route("GET", "/v1/users"), [ask("http://api.test/v1/users")]),
+        "x" + explain_not_called(route("GET", "/v1/users"), [Came(ask("http://api.test/v1/users"), other)]),
+    )
+
+
+def test_not_called_since() -> None:
+    """A call that was its own once is told apart."""
+    own = route("GET", "/v1/users")
+    same(
+        """
+        x
+          GET http://api.test/v1/users was its call, and has been cleared since
+        """,
+        "x" + explain_not_called(own, [Came(ask("http://api.test/v1/users"), own)]),
     )
 
 
 def test_nothing_came_near() -> None:
     """What is far away does not help."""
-    far = [ask("http://other.test/x", "DELETE")]
+    far = [Came(ask("http://other.test/x", "DELETE"))]
     assert "" == explain_not_called(route("GET", "https://api.test/a/{id}"), far)
     assert "" == explain_not_called(route("GET", "/v1/users"), [])
 
@@ -494,6 +516,7 @@ def test_unused() -> None:
         route("POST", "/v1/users", "tests/test_users.py:12", "create user", json={"email": "a@b.c"}),
         route("GET", "https://other.test/a/{id}", "tests/test_users.py:15"),
     ]
+    calls = [Came(ask_json({"email": "a@b.d"})), Came(ask("http://api.test/v1/order", "PUT"))]
 
     same(
         """
@@ -506,7 +529,7 @@ def test_unused() -> None:
                json $.email   expected 'a@b.c'        actual 'a@b.d'
           3. GET  https://other.test/a/{id}                 tests/test_users.py:15
         """,
-        explain_unused(routes, [ask_json({"email": "a@b.d"}), ask("http://api.test/v1/order", "PUT")]),
+        explain_unused(routes, calls),
     )
 
 
@@ -522,24 +545,24 @@ def test_unused_without_requests() -> None:
     )
 
 
-def test_unused_behind_another() -> None:
-    """A route that would have answered, had no newer one been there, is told apart."""
+def test_unused_added_later() -> None:
+    """A route that would have answered, had it been there, is told apart."""
     same(
         """
         1 route was never called
           1. GET /v1/users  tests/t.py:1
-               GET http://api.test/v1/users matches, but a newer route answered it
+               GET http://api.test/v1/users matches now, but it came before the route was added or changed
         """,
-        explain_unused([route("GET", "/v1/users")], [ask("http://api.test/v1/users")]),
+        explain_unused([route("GET", "/v1/users")], [Came(ask("http://api.test/v1/users"))]),
     )
 
 
 def test_unused_of_many() -> None:
     """A long list is cut, and of a long log the end is read."""
     routes = [route("GET", f"/r{n}") for n in range(23)]
-    requests = [ask("http://api.test/r0"), *[ask("http://api.test/elsewhere")] * 1000]
+    calls = [Came(ask("http://api.test/r0")), *[Came(ask("http://api.test/elsewhere"))] * 1000]
 
-    report = explain_unused(routes, requests)
+    report = explain_unused(routes, calls)
 
     lines = report.split("\n")
     assert "23 routes were never called" == lines[0]

@@ -22,6 +22,7 @@ PACKAGE = Path(aiotest_kit.__file__).parent
 LAYOUT = """
     _errors _aiohttp _aiohttp_connectors _aiohttp_views _waiting _outside _extra_info _pipe _far_end _location
     _incoming _registration _tls _listen _loop_thread
+    _codings
     _replies _lifespan _replaced
     _messages
     _expected _gate

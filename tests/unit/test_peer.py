@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from aiotest_kit import Client, Origin, Reply, Request, Router, UnmatchedRequest, UsageError
-from aiotest_kit._attempts import Attempts
+from aiotest_kit._attempts import Attempts, Token
 from aiotest_kit._extra_info import reset
 from aiotest_kit._peer import Peer
 from aiotest_kit._pipe import connected
@@ -90,7 +90,7 @@ class RawClient(asyncio.Protocol):
 
 @asynccontextmanager
 async def connection(
-    router: Router, *, in_reach: bool = True, attempts: Attempts | None = None, token: object = None
+    router: Router, *, in_reach: bool = True, attempts: Attempts | None = None, token: Token = (None, 1)
 ) -> AsyncIterator[RawClient]:
     """A client connected to a peer that asks `router`; at the end no answer is left running."""
     loop = asyncio.get_running_loop()
@@ -942,9 +942,9 @@ async def test_attempts(
 ) -> None:
     """A request that a call sends again, because nothing came back, is another attempt of that call."""
     answers(router.get("/a"))
-    attempts, token = Attempts(), object()
-    for each in (data, again):
-        async with connection(router, attempts=attempts, token=token) as client:
+    attempts, call_of_aiohttp = Attempts(), object()
+    for identity, each in enumerate((data, again)):
+        async with connection(router, attempts=attempts, token=(call_of_aiohttp, identity)) as client:
             client.send(each)
             await client.until(lambda: client.lost or client.raised or client.received)
 
@@ -956,8 +956,8 @@ async def test_attempts_of_two_calls(router: Router) -> None:
     router.get("/a").raw(leave, times=1).reply("hi")
     attempts = Attempts()
     received = []
-    for token in (object(), object()):
-        async with connection(router, attempts=attempts, token=token) as client:
+    for identity in range(2):
+        async with connection(router, attempts=attempts, token=(object(), identity)) as client:
             client.send(GET)
             await client.until(lambda: client.lost or client.received)
         received.append(client.received)

@@ -147,7 +147,7 @@ def test_optional_codings(
         except KeyError:
             raise ImportError(name) from None
 
-    monkeypatch.setattr("aiotest_kit._replies.import_module", import_module)
+    monkeypatch.setattr("aiotest_kit._codings.import_module", import_module)
     if installed is None:
         with pytest.raises(UsageError) as caught:
             Reply(text="x", compress=coding)
