@@ -14,7 +14,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import aiohttp
-from aiohttp import hdrs, helpers, web
+from aiohttp import helpers, web
 from aiohttp.client_proto import ResponseHandler
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def coding_of(response: web.Response, accepted: str) -> str | None:
 
     `accepted` is the client's `Accept-Encoding`.
     """
-    if not response.compression or hdrs.CONTENT_ENCODING in response.headers:
+    if not response.compression:
         return None
     forced = response._compression_force
     offered = [coding for coding in web.ContentCoding if coding.value in accepted.lower()]

@@ -294,6 +294,56 @@ async def test_original_raises(open_client: Open) -> None:
     assert ["no such thing"] == seen
 
 
+@pytest.mark.parametrize("how", ["original", "serve"])
+async def test_errors_for_the_middlewares(open_client: Open, how: str) -> None:
+    """What the app's handler raises, or one in its place, a middleware makes a response of as ever."""
+
+    @web.middleware
+    async def no_key(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except KeyError as exc:
+            return web.Response(status=404, text=f"no {exc}")
+
+    async def missing(request: web.Request) -> web.Response:
+        raise KeyError("thing")
+
+    app = web.Application(middlewares=[no_key])
+    app.router.add_get("/thing", missing)
+    client = await open_client(app)
+    stub = client.stubs.get("/thing")
+    if how == "original":
+        stub.reply(stub.original)
+    else:
+        stub.serve(missing)
+
+    async with client.get("/thing") as response:
+        assert (404, "no 'thing'") == (response.status, await response.text())
+    call = client.calls.one()
+    assert call.exception is None
+    assert call.reply is not None
+    assert 404 == call.reply.status
+    assert isinstance(stub.calls.one().exception, KeyError)
+
+
+async def test_errors_that_escape(open_client: Open) -> None:
+    """What no middleware catches fails the test as an error of the app, once."""
+
+    async def missing(request: web.Request) -> web.Response:
+        raise KeyError("thing")
+
+    app = web.Application()
+    app.router.add_get("/thing", missing)
+    client = await open_client(app)
+    stub = client.stubs.get("/thing")
+    stub.reply(stub.original)
+
+    assert 500 == await status_of(client, "GET", "/thing")
+    with pytest.raises(KeyError, match="thing"):
+        await client.close()
+    assert 1 == len(client.stub_server.handler_errors)
+
+
 async def test_original_elsewhere() -> None:
     """Outside of a handler of a stub there is nothing that it could ask."""
     stub = Stubs(make_app()).get("/users/me")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
 from aiohttp import web
 
-from aiotest_kit import Reply, Request, Router, UnmatchedRequest
+from aiotest_kit import Disconnect, Reply, Request, Router, TLSFailure, UnmatchedRequest
 
 if TYPE_CHECKING:
     from tests.parity.conftest import Door
@@ -109,6 +110,58 @@ async def test_retry_is_one_call(
     async with session.request(method, "http://a.test/") as response:
         assert 204 == response.status
     assert [attempts, 1] == [call.attempts for call in route.calls]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_retry_by_a_middleware(door: Door, method: str) -> None:
+    """What a middleware of the client sends again is a call of its own, and meets the next answer."""
+    pytest.importorskip("aiohttp", minversion="3.12")
+
+    async def insist(request: aiohttp.ClientRequest, handler: Any) -> aiohttp.ClientResponse:
+        for _ in range(2):
+            with suppress(aiohttp.ClientError):
+                response: aiohttp.ClientResponse = await handler(request)
+                return response
+        return await handler(request)
+
+    route = door.router.any("http://a.test/").reply(Disconnect(), times=1)
+    route.reply(aiohttp.ServerTimeoutError("slow"), times=1).reply(text="then")
+
+    async with (
+        door.open_session(middlewares=[insist]) as session,
+        session.request(method, "http://a.test/") as response,
+    ):
+        assert "then" == await response.text()
+    assert [1, 1, 1] == [call.attempts for call in route.calls]
+
+
+async def test_retry_of_a_failed_handshake_by_a_middleware(door: Door) -> None:
+    """A connection that failed leaves nothing for the next one."""
+    pytest.importorskip("aiohttp", minversion="3.12")
+
+    async def insist(request: aiohttp.ClientRequest, handler: Any) -> aiohttp.ClientResponse:
+        with suppress(aiohttp.ClientSSLError):
+            response: aiohttp.ClientResponse = await handler(request)
+            return response
+        return await handler(request)
+
+    route = door.router.get("https://a.test/").reply(TLSFailure("expired"), times=1).reply(text="then")
+
+    async with door.open_session(middlewares=[insist]) as session, session.get("https://a.test/") as response:
+        assert "then" == await response.text()
+    assert 2 == route.call_count
+
+
+async def test_fault_by_a_handler(router: Router, session: aiohttp.ClientSession) -> None:
+    """The fault that a handler returns holds for all attempts of the call; it is asked once."""
+    answers = iter([Disconnect(), 204])
+    route = router.get("http://a.test/").reply(lambda request: next(answers))
+
+    with pytest.raises(aiohttp.ServerDisconnectedError):
+        await session.get("http://a.test/")
+    async with session.get("http://a.test/") as response:
+        assert 204 == response.status
+    assert [2, 1] == [call.attempts for call in route.calls]
 
 
 async def test_one_attempt_only(router: Router, session: aiohttp.ClientSession) -> None:

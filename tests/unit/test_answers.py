@@ -4,6 +4,7 @@ import asyncio
 import functools
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
+from unittest.mock import AsyncMock, MagicMock, Mock
 
 import aiohttp
 import pytest
@@ -183,6 +184,15 @@ ERROR = OSError("down")
 async def test_handler(handler: object, events: list[object]) -> None:
     """What a handler returns is sent, whether it is sync or async."""
     assert events == await played(as_answer(handler, {}))
+
+
+@pytest.mark.parametrize("kind", [Mock, MagicMock, AsyncMock])
+async def test_mock_as_handler(kind: Callable[..., Any]) -> None:
+    """A mock is a function, whatever attributes it has."""
+    handler = kind(return_value={"x": 1})
+
+    assert [Reply(json={"x": 1})] == await played(as_answer(handler, {}))
+    handler.assert_called_once_with(REQUEST)
 
 
 async def test_handler_is_given_the_request() -> None:

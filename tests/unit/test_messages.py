@@ -1,12 +1,14 @@
 """Requests, parts and calls as values: what was on the wire, and how it is read."""
 
 import json
+from http.cookies import SimpleCookie
 
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from aiotest_kit import Call, Origin, Part, Reply, Request, Route, Router
+from aiotest_kit._codings import CODINGS, compress
 from aiotest_kit._messages import parse_cookies
 
 API = Origin("http", "api.test", 80)
@@ -380,3 +382,50 @@ def test_new_call() -> None:
         call.elapsed,
         call.client,
     )
+
+
+# ---- compressed bodies ----
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+def test_compressed_body(coding: str) -> None:
+    """What reads the body undoes its content coding; the body itself is as it was sent."""
+    body = compress(coding, b'{"a": 1}')
+    request = Request("POST", API, "/", ((b"Content-Encoding", coding.upper().encode()),), body)
+
+    assert body == request.body
+    assert b'{"a": 1}' == request.content
+    assert '{"a": 1}' == request.text()
+    assert {"a": 1} == request.json()
+
+
+def test_body_compressed_twice() -> None:
+    """Codings are listed in the order in which they were applied."""
+    body = compress("deflate", compress("gzip", b"a=1&b=2"))
+    fields = (b"Content-Encoding", b"gzip, deflate"), (b"Content-Type", b"application/x-www-form-urlencoded")
+
+    assert {"a": "1", "b": "2"} == dict(Request("POST", API, "/", fields, body).post())
+
+
+@pytest.mark.parametrize("coding", ["gzip", "x-unknown"])
+def test_body_that_is_not_compressed(coding: str) -> None:
+    """A coding that cannot be undone is left."""
+    assert b"plain" == Request("POST", API, "/", ((b"Content-Encoding", coding.encode()),), b"plain").content
+
+
+# ---- quoted cookies ----
+
+
+@pytest.mark.parametrize("value", ["x y,z", 'q"z;\u00e9', "back\\slash", "plain", ""])
+def test_cookie_as_aiohttp_sends_it(value: str) -> None:
+    """A value that `http.cookies` has quoted is read without quotes and escapes."""
+    cookie: SimpleCookie = SimpleCookie({"a": value})
+    field = cookie.output(header="", sep="").strip()
+
+    assert {"a": value} == parse_cookies([field])
+
+
+@pytest.mark.parametrize("value", ['"', '"open', 'shut"'])
+def test_cookie_with_half_a_pair_of_quotes(value: str) -> None:
+    """One quote is a part of the value."""
+    assert {"a": value} == parse_cookies([f"a={value}"])

@@ -1,5 +1,6 @@
 """The table of routes as a user sees it: which route wins, prefixes, scopes, what may go out."""
 
+import asyncio
 import re
 from collections.abc import Callable
 from typing import Any
@@ -319,6 +320,20 @@ def test_mount() -> None:
     assert None is found(router, asked("http://other.test/v1/a", K="1"))
 
 
+def test_miss_in_a_mount() -> None:
+    """The report on a request for a mounted router shows the routes of that; on another one, the mount."""
+    router, service = Router(), Router()
+    service.get("https://m.test/users/{id}")
+    router.mount("https://m.test", service)
+    own, elsewhere = router.find(asked("https://m.test/user/7")), router.find(asked("https://n.test/user/7"))
+
+    assert isinstance(own, Miss)
+    assert isinstance(elsewhere, Miss)
+    assert ["https://m.test/users/{id}"] == [near.route.pattern.url.text for near in own.nearest]
+    assert ["https://m.test/{_:.*}"] == [near.route.pattern.url.text for near in elsewhere.nearest]
+    assert "it matches now" not in own.explain()
+
+
 def test_order_of_a_mount() -> None:
     """What a mounted router does not answer, older routes may; a newer route overrides it."""
     router, service = Router(), Router()
@@ -458,6 +473,20 @@ def test_scope_in_which_a_route_is_removed(router: Router) -> None:
     assert None is found(router, asked())
 
 
+async def test_scope_opens_its_gates(router: Router) -> None:
+    """A gate that a block puts before an older route is open after it, and an older gate is there again."""
+    held, free = router.get("/held"), router.get("/free")
+    older = held.hold()
+    with router.scope():
+        newer, another = held.hold(), free.hold()
+
+    assert held.gate is older
+    assert free.gate is None
+    for gate in (newer, another):
+        await asyncio.wait_for(gate.passed(), 1)
+    assert "holding 0" in repr(older)
+
+
 def test_never_called(router: Router) -> None:
     """Routes that no request reached are owed, also those of a scope, unless they are optional."""
     called(router.get("/called"))
@@ -488,13 +517,15 @@ def test_never_called_below_a_prefix() -> None:
     ("url", "options", "claims"),
     [
         pytest.param("/a", {}, True, id="any origin"),
-        pytest.param("http://api.test/a", {"json": 1}, True, id="whatever else is asked"),
+        pytest.param("http://api.test/a", {"json": 1}, True, id="whatever the body is to be"),
+        pytest.param("http://api.test/a", {"query": {"page": "2"}}, False, id="another query"),
+        pytest.param("http://api.test/a", {"headers": {"X-A": "1"}}, False, id="other headers"),
         pytest.param("http://api.test/b", {}, False, id="another path"),
         pytest.param("http://other.test/a", {}, False, id="another origin"),
     ],
 )
 def test_claims(url: str, options: dict[str, Any], claims: bool) -> None:
-    """A request is claimed by a route for its method and URL."""
+    """A request is claimed by a route for its head, whose body may still differ."""
     router = Router()
     router.get(url, **options)
 
