@@ -45,6 +45,7 @@ __all__ = [
     "as_answer",
     "describe",
     "is_answer",
+    "no_response",
     "redirect",
     "reply_of",
 ]
@@ -230,6 +231,10 @@ class Raise(InClient):
     exception: BaseException | type[BaseException]
 
     def __post_init__(self) -> None:
+        exception = self.exception
+        kind = exception if isinstance(exception, type) else type(exception)
+        if issubclass(kind, StopIteration):
+            raise UsageError(f"{kind.__name__} cannot be raised from a client's call, a coroutine (PEP 479)")
         if isinstance(self.exception, type):
             try:
                 self.exception()
@@ -279,6 +284,17 @@ class Handler:
             raise UsageError(f"handler {describe(self.function)} returned {one_line(result)}; {RETURNS}")
 
 
+def no_response(result: object, handler: object = None) -> TypeError | None:
+    """What is wrong with a result that a handler of aiohttp's server returned, if anything is.
+
+    aiohttp tells the client that there was an error, and its log what it was.
+    """
+    if hasattr(result, "prepare"):
+        return None
+    who = "a handler" if handler is None else f"handler {describe(handler)}"
+    return TypeError(f"{who} returned {one_line(result)}; aiohttp's server sends a web.StreamResponse")
+
+
 RETURNS = "return a Reply, web.Response, dict, list, str, bytes or a status"
 
 
@@ -325,6 +341,7 @@ def as_answer(value: object, options: ReplyOptions) -> Reply | Answer:
         return as_reply(value)
     if isinstance(value, Reply):
         return value
+    check_raised_by_client(value)
     if isinstance(value, BaseException) or (isinstance(value, type) and issubclass(value, BaseException)):
         return Raise(value)
     if isinstance(value, type):
@@ -341,6 +358,20 @@ def as_answer(value: object, options: ReplyOptions) -> Reply | Answer:
         check_handler(value)
         return Handler(value)
     raise UsageError(f"cannot reply with {one_line(value)}; {ANSWERS}")
+
+
+def check_raised_by_client(value: object) -> None:
+    """Refuse what a server's handler raises: no client ever does.
+
+    Raises:
+        UsageError: it is an exception of `aiohttp.web` for a status.
+    """
+    kind = value if isinstance(value, type) else type(value)
+    if issubclass(kind, web.HTTPException):
+        raise UsageError(
+            f"{kind.__name__} is raised by a server's handler, and the client gets its status: "
+            f"reply({kind.status_code})"
+        )
 
 
 ANSWERS = "reply with a status, a Reply, an exception, a fault or a handler"

@@ -96,7 +96,7 @@ class StubServer(PortlessServer):
     def stubs(self) -> Stubs:
         """Routes over those of the app, which answer in their place."""
         if self._stubs is None:
-            self._stubs = Stubs(self.app, self.calls)
+            self._stubs = Stubs(self.app, self.calls, is_out_of_reach=self.door == "tcp")
         return self._stubs
 
     async def start_server(self, loop: asyncio.AbstractEventLoop | None = None, **options: Any) -> None:

@@ -55,10 +55,15 @@ class VirtualClock:
         Raises:
             UsageError: `seconds` are negative or no number.
         """
-        if not 0 <= seconds < math.inf:
+        if not is_time(seconds) or not 0 <= seconds < math.inf:
             raise UsageError(f"advance({seconds!r}): time goes forward, by a number of seconds")
         await asyncio.sleep(seconds)
         await self._driver.settled()
+
+
+def is_time(value: object) -> bool:
+    """Whether a value is a number."""
+    return isinstance(value, (int, float))
 
 
 class VirtualTime:

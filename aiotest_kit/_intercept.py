@@ -21,6 +21,7 @@ from ._aiohttp_views import close_view, view_of
 from ._errors import UsageError
 from ._forward import RealConnector
 from ._lifespan import end_lives, end_lives_soon
+from ._listen import served_paths
 from ._memory import MemoryDoor, cancel_tasks, end_tasks, head_of, on_loop
 from ._router import Router, raise_handler_error
 from ._routes import HandlerError, Hit
@@ -249,7 +250,11 @@ async def connect(
 def goes_out(connector: aiohttp.BaseConnector, req: ClientRequest) -> bool:
     """Whether a request is let out to the network."""
     url = req.url
-    local = is_loopback((url.raw_host or "").rstrip(".")) and not isinstance(connector, aiohttp.UnixConnector)
+    if isinstance(connector, aiohttp.UnixConnector):
+        # Others may lead out of the test, whatever host the URL has.
+        local = connector.path in served_paths
+    else:
+        local = is_loopback((url.raw_host or "").rstrip("."))
     if not local:
         for mock in opened:
             if mock.lets_some_out:

@@ -102,6 +102,10 @@ class TcpAddress:
         """Nothing is left of it."""
 
 
+served_paths: set[str] = set()
+"""The unix sockets on which something in this process listens now."""
+
+
 @dataclass(frozen=True)
 class UnixAddress:
     """The path of a unix socket, which is there while it is listened on."""
@@ -131,13 +135,16 @@ class UnixAddress:
             # It may belong to a server that runs, so nothing is removed.
             raise UsageError(f"unix={self.path!r} is there already; give a path that is not")
         try:
-            return Listener.bound(socket.AF_UNIX, self.path)
+            listener = Listener.bound(socket.AF_UNIX, self.path)
+            served_paths.add(self.path)
+            return listener
         except OSError as exc:
             # Too long a path has no errno; the limit is about 100 bytes.
             raise UsageError(f"cannot listen on {self.path}: {exc.strerror or exc}") from exc
 
     def release(self) -> None:
         """Remove the socket's file."""
+        served_paths.discard(self.path)
         Path(self.path).unlink(missing_ok=True)
 
 

@@ -27,9 +27,10 @@ __all__ = ["main"]
 
 PYTHON = (".py", ".pyi")
 SETTINGS = re.compile(
-    r"pyproject\.toml|setup\.cfg|tox\.ini|pytest\.ini|Pipfile|environment.*\.ya?ml"
-    r"|.*(requirements|constraints).*\.(txt|in)"
+    r"[^/]*/(pyproject\.toml|setup\.cfg|tox\.ini|pytest\.ini|Pipfile|environment.*\.ya?ml"
+    r"|.*(requirements|constraints).*\.(txt|in))|(requirements|constraints)/.*\.(txt|in)"
 )
+SETTINGS_IN_PYTHON = ("noxfile.py", "setup.py")
 MENTION = re.compile(rf"(?<![\w.-])({'|'.join(LIBRARIES)})(?![\w-])")
 SKIPPED_FOLDERS = {"__pycache__", "node_modules", "site-packages", "build", "dist"}
 
@@ -85,7 +86,7 @@ def files_in(paths: Iterable[Path]) -> Iterator[Path]:
         for folder, subfolders, names in os.walk(path):
             subfolders[:] = sorted(name for name in subfolders if is_of_project(Path(folder, name)))
             for name in sorted(names):
-                if name.endswith(PYTHON) or SETTINGS.fullmatch(name):
+                if name.endswith(PYTHON) or SETTINGS.fullmatch(f"{Path(folder).name}/{name}"):
                     yield Path(folder, name)
 
 
@@ -116,6 +117,8 @@ class Migration:
             if path.suffix not in PYTHON:
                 self.report(path, mentions(path))
                 continue
+            if path.name in SETTINGS_IN_PYTHON:
+                self.report(path, mentions(path))
             planned = self.migrate(path, own)
             provided |= planned.provided
             for fixture, line in planned.fixtures.items():

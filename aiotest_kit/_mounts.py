@@ -11,12 +11,12 @@ import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import web
 
 from ._aiohttp import watch_handlers
-from ._answers import NOTE_FAILURE, Early
+from ._answers import NOTE_FAILURE, Early, no_response
 from ._asgi import AsgiApp, asgi_life
 from ._errors import UsageError, one_line
 from ._lifespan import Lifespan
@@ -29,6 +29,7 @@ __all__ = ["Served", "checked_handler", "mounted"]
 GRACE = 1.0
 """Seconds in which aiohttp's server has to end, after its handlers were cancelled."""
 
+H = TypeVar("H")
 Handle = Callable[[Any], Awaitable[web.StreamResponse]]
 
 
@@ -79,13 +80,17 @@ def noted(handle: Handle) -> Handle:
     async def note(request: Any) -> web.StreamResponse:
         keep = request.get_extra_info(NOTE_FAILURE, unheard)
         try:
-            return await handle(request)
+            response = await handle(request)
         except (web.HTTPException, asyncio.TimeoutError):
             # aiohttp makes a response of them.
             raise
         except Exception as exc:
             keep(exc)
             raise
+        error = no_response(response)
+        if error is not None:
+            keep(error)
+        return response
 
     return note
 
@@ -105,7 +110,7 @@ def counted(handle: Handle, running: set[asyncio.Task[Any]]) -> Handle:
     return count
 
 
-def checked_handler(handler: ServerHandler) -> ServerHandler:
+def checked_handler(handler: H) -> H:
     """The handler, if it is one.
 
     Raises:

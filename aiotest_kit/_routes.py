@@ -256,8 +256,8 @@ class Route(Asserted["Route"]):
             check_count("attempts", attempts)
         if self._holder.is_out_of_reach and happens_in_client(answer):
             raise UsageError(
-                f"{one_line(answer)} happens in the client, which is out of reach of an upstream; reply with "
-                "what it sends, or with a fault on the wire such as Reset()"
+                f"{one_line(answer)} happens in the client, which is out of reach behind a socket; reply "
+                "with what it sends, or with a fault on the wire such as Reset()"
             )
         with self._holder.lock:
             if not isinstance(answer, Reply) and acts_at_connect(answer):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import re
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -121,7 +122,13 @@ async def send_piece(exchange: Exchange, piece: object) -> None:
 
 
 def sse(events: Iterable[object], options: dict[str, Any]) -> Stream:
-    """A `text/event-stream` of events (HTML, 9.2); numbers between them are pauses in seconds."""
+    """A `text/event-stream` of events (HTML, 9.2); numbers between them are pauses in seconds.
+
+    Raises:
+        UsageError: these are no events, or one cannot be sent.
+    """
+    if isinstance(events, (Mapping, str, bytes)):
+        raise UsageError(f"sse() takes several events, such as [{one_line(events)}]")
     headers = checked_headers(options.pop("headers", ()))
     headers.setdefault("Content-Type", "text/event-stream")
     headers.setdefault("Cache-Control", "no-cache")
@@ -130,6 +137,7 @@ def sse(events: Iterable[object], options: dict[str, Any]) -> Stream:
     return Stream(pieces, Reply(**keywords))
 
 
+LINE_END = re.compile(r"\r\n|\r|\n")
 EVENT_FIELDS = ("comment", "event", "id", "retry", "data")
 
 
@@ -146,5 +154,8 @@ def encode_event(event: object) -> bytes:
             value = event[name]
             text = value if isinstance(value, str) else json.dumps(value)
             prefix = "" if name == "comment" else name
-            lines.extend(f"{prefix}: {line}" for line in text.split("\n"))
+            parts = LINE_END.split(text)
+            if len(parts) > 1 and name not in ("comment", "data"):
+                raise UsageError(f"the {name} {text!r} of an event has a line end in it; only its data may")
+            lines.extend(f"{prefix}: {part}" for part in parts)
     return ("\n".join(lines) + "\n\n").encode()

@@ -40,7 +40,7 @@ class StubClientFactory(Protocol):
         app: AppLike,
         /,
         *,
-        door: Door = "memory",
+        door: Door | None = None,
         base_url: str | URL | None = None,
         allow_server_errors: bool | None = None,
         server_kwargs: Mapping[str, Any] | None = None,
@@ -48,10 +48,13 @@ class StubClientFactory(Protocol):
     ) -> StubClient:
         """A client of an app, which is started now and ended after the test.
 
-        The app may be given by a function, sync or async, that makes it, or in a `StubServer`. In memory it
-        is at `base_url`, by default `http://app.test`; with `door="tcp"` on a port. `allow_server_errors` is
-        by default what the marker of the test says. `server_kwargs` are those of `StubServer`,
-        `session_kwargs` those of `aiohttp.ClientSession`.
+        The app may be given by a function, sync or async, that makes it, or in a `StubServer`, which was told
+        what is said of the server. In memory the app is at `base_url`, by default `http://app.test`; with
+        `door="tcp"` on a port. `allow_server_errors` is by default what the marker of the test says.
+        `server_kwargs` are those of `StubServer`, `session_kwargs` those of `aiohttp.ClientSession`.
+
+        Raises:
+            UsageError: it is no app, or an argument cannot work.
         """
         ...
 
@@ -69,7 +72,7 @@ class StubClients:
         app: AppLike,
         /,
         *,
-        door: Door = "memory",
+        door: Door | None = None,
         base_url: str | URL | None = None,
         allow_server_errors: bool | None = None,
         server_kwargs: Mapping[str, Any] | None = None,
@@ -78,18 +81,20 @@ class StubClients:
         """A client; see `StubClientFactory`."""
         self._stack.check_loop()
         if allow_server_errors is None:
-            allow_server_errors = self._watch.policy.allow_server_errors
-        server = (
-            app
-            if isinstance(app, StubServer)
-            else StubServer(
+            allow_server_errors = self._watch.policy.allow_server_errors or None
+        if isinstance(app, StubServer):
+            server = app
+            check_not_given(door=door, base_url=base_url, server_kwargs=server_kwargs)
+            if allow_server_errors is not None:
+                server.allow_server_errors = allow_server_errors
+        else:
+            server = StubServer(
                 await made_by(app),
-                door=door,
+                door=door or "memory",
                 base_url=base_url,
-                allow_server_errors=allow_server_errors,
+                allow_server_errors=bool(allow_server_errors),
                 **(server_kwargs or {}),
             )
-        )
         return await self._stack.enter(self._opened(server, session_kwargs))
 
     @asynccontextmanager
@@ -110,6 +115,17 @@ class StubClients:
         finally:
             # A test may be run again, and then answers for that run alone.
             self._watch.routers.remove(server)
+
+
+def check_not_given(**options: object) -> None:
+    """Refuse what a `StubServer` is told when it is made.
+
+    Raises:
+        UsageError: some of it is given.
+    """
+    given = [f"{name}=" for name, value in options.items() if value is not None]
+    if given:
+        raise UsageError(f"{' and '.join(given)} goes to the StubServer, as it is made before its client")
 
 
 async def made_by(app: Any) -> web.Application:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from aiohttp import web
     from typing_extensions import Self, Unpack
 
-    from ._answers import Answer, ServerHandler
+    from ._answers import Answer
     from ._messages import Origin
     from ._replies import Reply, ReplyOptions
     from ._urls import UrlLike
@@ -148,7 +148,7 @@ class Stub(Route):
             )
         return made
 
-    def serve(self, handler: ServerHandler, *, times: int | None = None) -> Self:
+    def serve(self, handler: OriginalHandler, *, times: int | None = None) -> Self:
         """Have a handler as those of the app answer: it is given the `web.Request` that they are given.
 
         What it raises the app's middlewares see, and what escapes from them fails the test.
@@ -202,9 +202,16 @@ class Stubs(Router):
     whole. What no stub answers, the app does; `calls` is where that is in the log too.
     """
 
-    def __init__(self, app: web.Application, calls: Calls[web.AbstractRoute] | None = None) -> None:
+    def __init__(
+        self,
+        app: web.Application,
+        calls: Calls[web.AbstractRoute] | None = None,
+        *,
+        is_out_of_reach: bool = False,
+    ) -> None:
         super().__init__()
         self._app = app
+        self._table.is_out_of_reach = is_out_of_reach
         if calls is not None:
             self._table.asked = calls
 

@@ -26,13 +26,15 @@ from ._tls import Authority, Tls
 if TYPE_CHECKING:
     import os
     import ssl
-    from collections.abc import AsyncIterator, Coroutine
+    from collections.abc import AsyncIterator, Coroutine, Iterable
     from types import TracebackType
 
     from ._finder import Finder
     from ._listen import Listener
     from ._messages import Call
+    from ._patterns import MatchOptions, RequestPattern
     from ._routes import Route
+    from ._urls import UrlLike
 
 __all__ = ["Serving", "SocketPeer", "Upstream"]
 
@@ -203,6 +205,15 @@ class Upstream(Router):
         if self.unix is not None or port is None:
             raise UsageError(f"there is no port: this upstream listens on the unix socket {self.unix}")
         return port
+
+    def _request_pattern(
+        self, method: str | Iterable[str], url: UrlLike, match: MatchOptions
+    ) -> RequestPattern:
+        """What a route asks; a test on another loop would wait for its calls in vain."""
+        serving = self._serving
+        if serving is not None and not serving.loop.is_running() and running_loop() is not None:
+            raise LoopMismatchError(self.other_loop())
+        return super()._request_pattern(method, url, match)
 
     def ssl_context(self, *, client_cert: bool = True) -> ssl.SSLContext:
         """What a client needs to trust it: `session.get(up.url, ssl=up.ssl_context())`.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from aiohttp import hdrs, web
 
 from ._aiohttp_web import RecordingWriter, read_again
-from ._answers import Raw
+from ._answers import Raw, no_response
 from ._app_calls import AppCall
 from ._exchange import open_streams
 from ._flow import ClientGone, Flow
@@ -148,8 +148,9 @@ class Connection(Flow):
         try:
             stubs = self.service.stubs_in_use
             if stubs is not None and stubs.some_are_first:
-                return await visit.answer_first(stubs, self._answer_of_app)
-            return await self._answer_of_app(request)
+                response = await visit.answer_first(stubs, self._answer_of_app)
+            else:
+                response = await self._answer_of_app(request)
         except (web.HTTPException, asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit):
             raise
         except BaseException as exc:  # pytest's outcomes are no Exceptions
@@ -160,6 +161,10 @@ class Connection(Flow):
         finally:
             # What is left to be sent aiohttp sends.
             visit.call.answered()
+        error = no_response(response, visit.call.handler)
+        if error is not None:
+            visit.failed(error)
+        return response
 
     def take(self) -> tuple[asyncio.StreamReader, ScriptWriter]:
         """Hand the connection over to streams, which first read what was seen of the request."""

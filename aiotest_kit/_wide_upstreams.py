@@ -66,8 +66,14 @@ def in_loop(scope: Scope, loop_scope: Scope, name: str | None) -> Any:
 class UpstreamInLoop(Upstream):
     """An upstream that knows its fixture and the scope of its loop, to name both where another uses it."""
 
-    def __init__(self, request: pytest.FixtureRequest, loop_scope: Scope) -> None:
+    def __init__(
+        self,
+        request: pytest.FixtureRequest,
+        loop_scope: str,
+        remedy: str = "upstream_fixture(thread=True)",
+    ) -> None:
         super().__init__()
+        self._remedy = remedy
         self._fixture = request.fixturename
         self._loop_scope = loop_scope
         self._session = request.session
@@ -78,5 +84,5 @@ class UpstreamInLoop(Upstream):
         return (
             f"the fixture {self._fixture!r} serves on the loop of loop_scope={self._loop_scope!r}, and was "
             f"used from {user}; give both the same loop_scope, or let a thread serve every loop: "
-            "upstream_fixture(thread=True)"
+            f"{self._remedy}"
         )

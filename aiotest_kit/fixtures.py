@@ -96,11 +96,17 @@ def aiohttp_upstream(request: pytest.FixtureRequest) -> Iterator[Upstream]:
     """
     from ._loops import NoLoop, loop_scope_of, stack_of
     from ._upstream import Upstream
+    from ._wide_upstreams import UpstreamInLoop
 
     __tracebackhide__ = has_traceback
     watch = watch_of(request.node)
-    is_threaded = watch.policy.upstream == "thread" or isinstance(loop_scope_of(request), NoLoop)
-    upstream = Upstream(thread=is_threaded)
+    scope = "thread" if watch.policy.upstream == "thread" else loop_scope_of(request)
+    is_threaded = scope == "thread" or isinstance(scope, NoLoop)
+    upstream = (
+        Upstream(thread=True)
+        if is_threaded
+        else UpstreamInLoop(request, str(scope), '@pytest.mark.aiotest(upstream="thread")')
+    )
     try:
         if is_threaded:
             upstream.start_thread(thread_of(request.config), owns_thread=False)

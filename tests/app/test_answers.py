@@ -22,7 +22,7 @@ from aiotest_kit import (
     Truncate,
     UsageError,
 )
-from aiotest_kit._answers import Answer, Exchange
+from aiotest_kit._answers import Answer, Exchange, Raise
 from aiotest_kit._app import Door
 
 from .conftest import Open
@@ -228,9 +228,16 @@ async def test_exception_in_the_client(open_client: Open) -> None:
 
 
 async def test_exception_out_of_reach(open_client: Open) -> None:
-    """On a port the client is out of reach, and the test is told so."""
+    """On a port the client is out of reach, which is said at once; of what a handler decides on, later."""
     client = await open_client(make_app(), door="tcp")
-    client.stubs.get("/plain").reply(aiohttp.ServerTimeoutError("slow"))
+    stub = client.stubs.get("/plain").optional()
+    with pytest.raises(UsageError) as caught:
+        stub.reply(aiohttp.ServerTimeoutError("slow"))
+    assert (
+        "Raise(exception=ServerTimeoutError('slow')) happens in the client, which is out of reach behind a "
+        "socket; reply with what it sends, or with a fault on the wire such as Reset()"
+    ) == str(caught.value)
+    stub.reply(lambda request: Raise(aiohttp.ServerTimeoutError("slow")))
 
     async with client.get("/plain") as response:
         assert 500 == response.status

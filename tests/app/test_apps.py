@@ -1,6 +1,7 @@
 """An app's runs: what is overridden and recorded meanwhile, and that it is afterwards as it was."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -266,6 +267,30 @@ async def test_error_of_the_app(open_client: Open, door: Door) -> None:
     with pytest.raises(ZeroDivisionError, match="of the app"):
         await client.close()
     await client.close()
+
+
+@pytest.mark.parametrize("result", [None, {"a": 1}])
+async def test_a_handler_that_returns_no_response(result: Any) -> None:
+    """The client sees aiohttp's 500, and the test is told which handler it was."""
+
+    async def forgetful(request: web.Request) -> Any:
+        return result
+
+    app = web.Application()
+    app.router.add_get("/", forgetful)
+    client = StubClient(StubServer(app))
+    await client.start_server()
+
+    async with client.get("/") as response:
+        assert 500 == response.status
+    with pytest.raises(TypeError) as caught:
+        await client.close()
+    assert re.fullmatch(
+        rf"handler '.*forgetful' \(.*test_apps\.py:\d+\) returned {re.escape(repr(result))}; "
+        r"aiohttp's server sends a web\.StreamResponse",
+        str(caught.value),
+    )
+    assert caught.value is client.calls.one().exception
 
 
 async def test_errors_are_allowed(open_client: Open) -> None:

@@ -50,6 +50,50 @@ async def test_what_it_does_not_take(aiohttp_stub_client: StubClientFactory) -> 
     assert "a client is for a web.Application or a function that makes one; got 7" == str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"door": "tcp"}, "door= goes to the StubServer, as it is made before its client"),
+        (
+            {"base_url": "http://a.test", "server_kwargs": {"port": 1}},
+            "base_url= and server_kwargs= goes to the StubServer, as it is made before its client",
+        ),
+    ],
+)
+async def test_what_a_server_was_told(
+    options: dict[str, Any], message: str, aiohttp_stub_client: StubClientFactory
+) -> None:
+    """A setting of a server that is there already is refused."""
+    with pytest.raises(UsageError) as caught:
+        await aiohttp_stub_client(StubServer(make_app()), **options)
+
+    assert message == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({}, marks=pytest.mark.aiotest(allow_server_errors=True), id="marker"),
+        pytest.param({"allow_server_errors": True}, id="keyword"),
+    ],
+)
+async def test_errors_of_a_server_that_is_given(
+    options: dict[str, Any], aiohttp_stub_client: StubClientFactory
+) -> None:
+    """They are allowed by the marker or by the keyword, as those of an app are."""
+
+    async def fail(request: web.Request) -> web.Response:
+        raise ValueError
+
+    app = make_app()
+    app.router.add_get("/fail", fail)
+    client = await aiohttp_stub_client(StubServer(app), **options)
+
+    async with client.get("/fail") as response:
+        assert 500 == response.status
+    assert () == client.stub_server.handler_errors
+
+
 class Own(TestClient[Any, Any] if hasattr(TestClient, "__class_getitem__") else TestClient):  # type: ignore[misc]
     """A project's own client."""
 

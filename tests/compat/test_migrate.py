@@ -97,6 +97,8 @@ def test_what_is_left_is_told_with_its_place(project: Path, capsys: pytest.Captu
     put(project, "a/odd.py", b"# coding: nothing\n")
     put(project, "b/test_patch.py", "import os\npatch('aiointercept.core.CallbackResult')\n")
     put(project, "pyproject.toml", "[project]\ndependencies = [\n  'aresponses>=3',\n]\n# aioresponses\n")
+    put(project, "noxfile.py", "def test(session):\n    session.install('pytest', 'aresponses')\n")
+    put(project, "requirements/test.txt", "aioresponses\n")
     put(project, "requirements-dev.txt", "pytest\naiointercept-extra\nnot-aiointercept\naiointercept==1.0\n")
 
     status = main(["migrate", ".", "--write"])
@@ -104,6 +106,7 @@ def test_what_is_left_is_told_with_its_place(project: Path, capsys: pytest.Captu
     lines = capsys.readouterr().err.splitlines()
     assert 1 == status
     assert [line.partition(": ")[0] for line in lines] == [
+        "noxfile.py:2",
         "pyproject.toml:3",
         "requirements-dev.txt:4",
         "a/broken.py:1",
@@ -111,10 +114,11 @@ def test_what_is_left_is_told_with_its_place(project: Path, capsys: pytest.Captu
         "a/nul.py:1",
         "a/odd.py:1",
         "b/test_patch.py:2",
-        "rewrote 0 imports in 0 files; 7 places to look at",
+        "requirements/test.txt:1",
+        "rewrote 0 imports in 0 files; 9 places to look at",
     ]
-    assert "pyproject.toml:3: aresponses is named; aiotest-kit takes its place" == lines[0]
-    assert lines[2].startswith("a/broken.py:1: not understood, and left as it is: ")
+    assert "pyproject.toml:3: aresponses is named; aiotest-kit takes its place" == lines[1]
+    assert lines[3].startswith("a/broken.py:1: not understood, and left as it is: ")
 
 
 def test_file_that_cannot_be_read(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

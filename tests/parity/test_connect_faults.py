@@ -215,7 +215,7 @@ async def test_cannot_happen(url: str, fault: object, message: str) -> None:
 @pytest.mark.parametrize("fault", [Refuse(), Flaky(Refuse(), 0.5, 1), OSError()], ids=repr)
 def test_on_loopback(fault: object) -> None:
     """Behind a socket the client is out of reach: such answers are refused."""
-    with pytest.raises(UsageError, match="happens in the client, which is out of reach of an upstream"):
+    with pytest.raises(UsageError, match="happens in the client, which is out of reach behind a socket"):
         Upstream().get("/").reply(fault)
 
 

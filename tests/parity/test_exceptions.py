@@ -122,7 +122,8 @@ async def test_retry_by_a_middleware(door: Door, method: str) -> None:
             with suppress(aiohttp.ClientError):
                 response: aiohttp.ClientResponse = await handler(request)
                 return response
-        return await handler(request)
+        again: aiohttp.ClientResponse = await handler(request)
+        return again
 
     route = door.router.any("http://a.test/").reply(Disconnect(), times=1)
     route.reply(aiohttp.ServerTimeoutError("slow"), times=1).reply(text="then")
@@ -143,7 +144,8 @@ async def test_retry_of_a_failed_handshake_by_a_middleware(door: Door) -> None:
         with suppress(aiohttp.ClientSSLError):
             response: aiohttp.ClientResponse = await handler(request)
             return response
-        return await handler(request)
+        again: aiohttp.ClientResponse = await handler(request)
+        return again
 
     route = door.router.get("https://a.test/").reply(TLSFailure("expired"), times=1).reply(text="then")
 

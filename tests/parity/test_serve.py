@@ -92,6 +92,20 @@ async def test_a_handler_ends_with_its_client(router: Router, session: aiohttp.C
     await ended.wait()
 
 
+async def test_a_handler_that_returns_no_response() -> None:
+    """The client sees aiohttp's 500; what was wrong fails the block."""
+
+    async def forgetful(request: web.BaseRequest) -> Any:
+        return None
+
+    says = r"a handler returned None; aiohttp's server sends a web\.StreamResponse"
+    with pytest.raises(TypeError, match=says):
+        async with mock() as router, aiohttp.ClientSession() as session:
+            router.get(f"{ORIGIN}/a").serve(forgetful)
+            async with session.get(f"{ORIGIN}/a") as response:
+                assert 500 == response.status
+
+
 async def test_an_error_of_a_handler() -> None:
     """The client sees a 500, or an HTTPException; the error fails the block with its own traceback."""
 

@@ -87,6 +87,9 @@ api = upstream_fixture(loop_scope="session")
 async def test_other(api):
     api.url
 
+async def test_route(api):
+    api.get("/a")
+
 def test_sync(api):
     api.url
 
@@ -99,13 +102,14 @@ async def test_fixture(token):
     pass
 """)
     ran = suite.run()
-    ran.outcomes(failed=2, errors=1)
+    ran.outcomes(failed=3, errors=1)
     start = (
         "LoopMismatchError: the fixture 'api' serves on the loop of loop_scope='session', and was used from "
     )
     end = "; give both the same loop_scope, or let a thread serve every loop: upstream_fixture(thread=True)"
     for user in (
         "the test 'test_it.py::test_other' (loop_scope='function')",
+        "the test 'test_it.py::test_route' (loop_scope='function')",
         "code that runs on another loop, or on none",
         "the fixture 'token' (loop_scope='module')",
     ):

@@ -9,6 +9,7 @@ from unittest.mock import Mock
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from aiotest_kit import Reply, Request, Reset, Router, UsageError
 
@@ -143,6 +144,18 @@ def test_method(method: Any, says: str) -> None:
             lambda router: router.passthrough("ftp://api.test"),
             "'ftp://api.test/{_:.*}': unknown scheme 'ftp'; schemes are: http, https, ws, wss, *",
             id="passthrough",
+        ),
+        *(
+            pytest.param(
+                act,
+                "the prefix 'http://api.test?a=1' has a query; give it to the routes, as query=",
+                id=f"{name} with a query",
+            )
+            for name, act in {
+                "host": lambda router: router.host("http://api.test?a=1"),
+                "mount": lambda router: router.mount("http://api.test?a=1", Router()),
+                "passthrough": lambda router: router.passthrough("http://api.test?a=1"),
+            }.items()
         ),
     ],
 )
@@ -346,6 +359,24 @@ ANSWERS = "reply with a status, a Reply, an exception, a fault or a handler"
         pytest.param(
             OSError(), {"delay": -1}, "a delay is in seconds, 0 or more; got -1", id="delay of an exception"
         ),
+        pytest.param(
+            web.HTTPConflict(),
+            {},
+            "HTTPConflict is raised by a server's handler, and the client gets its status: reply(409)",
+            id="exception of a server",
+        ),
+        pytest.param(
+            web.HTTPNotFound,
+            {},
+            "HTTPNotFound is raised by a server's handler, and the client gets its status: reply(404)",
+            id="exception class of a server",
+        ),
+        pytest.param(
+            StopIteration(),
+            {},
+            "StopIteration cannot be raised from a client's call, a coroutine (PEP 479)",
+            id="StopIteration",
+        ),
     ],
 )
 def test_answer(answer: object, options: dict[str, Any], message: str) -> None:
@@ -495,6 +526,21 @@ def test_handler_behind_a_decorator() -> None:
             lambda route: route.sse([{"dta": 1}]),
             "unknown field 'dta' in an event; fields are: comment, event, id, retry, data",
             id="event field",
+        ),
+        pytest.param(
+            lambda route: route.sse([{"event": "a\nb"}]),
+            "the event 'a\\nb' of an event has a line end in it; only its data may",
+            id="event name of two lines",
+        ),
+        pytest.param(
+            lambda route: route.sse({"data": 1}),
+            "sse() takes several events, such as [{'data': 1}]",
+            id="one event",
+        ),
+        pytest.param(
+            lambda route: route.sse("data"),
+            "sse() takes several events, such as ['data']",
+            id="events as text",
         ),
     ],
 )

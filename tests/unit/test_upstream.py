@@ -13,7 +13,7 @@ from urllib.request import urlopen
 import aiohttp
 import pytest
 
-from aiotest_kit import LoopMismatchError, Request, Router, Upstream, UsageError
+from aiotest_kit import LoopMismatchError, Request, Router, UnmatchedRequest, Upstream, UsageError, mock
 from aiotest_kit._loop_thread import LoopThread
 
 PATIENCE = 5.0
@@ -75,6 +75,18 @@ async def test_unix(tmp_path: Path) -> None:
             _ = up.port
     assert f"there is no port: this upstream listens on the unix socket {path}" == str(raised.value)
     assert not path.exists()
+
+
+async def test_unix_beside_a_mock(tmp_path: Path) -> None:
+    """An open mock lets requests through to an upstream of this process, to no other socket."""
+    async with Upstream(unix=tmp_path / "s") as up:
+        up.get("/a").reply(text="hi")
+        with mock():
+            assert (200, "hi") == await fetch(up, "/a")
+            connector = aiohttp.UnixConnector(str(tmp_path / "other"))
+            async with aiohttp.ClientSession(connector=connector) as session:
+                with pytest.raises(UnmatchedRequest):
+                    await session.get("http://localhost/a")
 
 
 async def test_exposed() -> None:
@@ -228,7 +240,7 @@ async def test_exception_out_of_reach() -> None:
     with pytest.raises(UsageError) as raised:
         Upstream().get("/a").reply(aiohttp.ServerTimeoutError())
     assert (
-        "Raise(exception=ServerTimeoutError()) happens in the client, which is out of reach of an upstream; "
+        "Raise(exception=ServerTimeoutError()) happens in the client, which is out of reach behind a socket; "
         "reply with what it sends, or with a fault on the wire such as Reset()"
     ) == str(raised.value)
 
@@ -356,7 +368,7 @@ def test_another_loop() -> None:
     async def use(act: Callable[[], object]) -> object:
         return act()
 
-    for act in (lambda: up.url, lambda: up.port):
+    for act in (lambda: up.url, lambda: up.port, lambda: up.get("/a"), lambda: up.ws("/a")):
         with pytest.raises(LoopMismatchError) as raised:
             asyncio.run(use(act))
         assert re.fullmatch(
@@ -370,6 +382,7 @@ def test_another_loop() -> None:
     with pytest.raises(LoopMismatchError):
         asyncio.run(up.stop())
     assert where == str(up)
+    up.get("/b")  # where no loop runs, nobody waits for it in vain
     own.run_until_complete(up.stop())
     own.close()
 
