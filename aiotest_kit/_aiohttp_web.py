@@ -50,6 +50,7 @@ __all__ = [
     "leave_as_before",
     "read_again",
     "replace_resolve",
+    "runs",
     "set_match_info",
     "state_of",
 ]
@@ -214,6 +215,11 @@ def apps_of(app: web.Application) -> Iterator[web.Application]:
     yield app
     for sub_app in app._subapps:
         yield from apps_of(sub_app)
+
+
+def runs(app: web.Application) -> bool:
+    """Whether an app was started on a loop that is still there, and perhaps runs."""
+    return app._loop is not None and not app._loop.is_closed()
 
 
 def leave_as_before(apps: Iterable[web.Application]) -> Callable[[], None]:

@@ -110,8 +110,9 @@ def mock(router: Router | None = None, *, unmatched: Unmatched = "error", loopba
     Use it as `with mock() as router:` or `async with mock() as router:`; a `router` of one's own may be
     given. Nothing leaves the machine: a request that no route answers raises `UnmatchedRequest` in the
     client. Loopback addresses go through unless a route names them, and so does what `router.passthrough`
-    lets out; with `unmatched="passthrough"` so does all that no route asks for. With `loopback=False`, a
-    loopback address is one as any other.
+    lets out; with `unmatched="passthrough"` so does all that no route asks for. As that is settled before the
+    body is sent, a request that differs from a route in its body alone stays, and is unmatched. With
+    `loopback=False`, a loopback address is one as any other.
 
     Mocks nest, and may be open at once in several tasks, threads and loops: those opened in the same context
     are asked first, the newest of them first, and then the others.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from aiohttp import web
 
 from ._aiohttp import watch_handlers
+from ._aiohttp_web import apps_of, leave_as_before, runs
 from ._answers import NOTE_FAILURE, Early, no_response
 from ._asgi import AsgiApp, asgi_life
 from ._errors import UsageError, one_line
@@ -54,7 +55,11 @@ def below(target: str, depth: int) -> str:
 
 @asynccontextmanager
 async def served(app: web.Application) -> AsyncIterator[web.Server]:
-    """aiohttp's server for an app that is started, until the block ends."""
+    """aiohttp's server for an app that is started, until the block ends.
+
+    The app is then as it was before, ready for another loop, unless it runs in some other way, too.
+    """
+    put_back = None if runs(app) else leave_as_before(apps_of(app))
     runner = web.AppRunner(app, shutdown_timeout=GRACE)
     running: set[asyncio.Task[Any]] = set()
     try:
@@ -67,7 +72,11 @@ async def served(app: web.Application) -> AsyncIterator[web.Server]:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        await runner.cleanup()
+        try:
+            await runner.cleanup()
+        finally:
+            if put_back is not None:
+                put_back()
 
 
 def unheard(exc: BaseException) -> None:

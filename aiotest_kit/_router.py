@@ -204,7 +204,8 @@ class Router(Asserted[Route]):
         """Let requests out to the network that no route asks for.
 
         `target` is an origin or a longer prefix, in which the host may have `*`, or a predicate on the
-        request, of which only the head is known then.
+        request, of which only the head is known then. A request that differs from a route in its body alone
+        is not let out.
         """
         if callable(target):
             pattern = RequestPattern(None, None, where=target)

@@ -290,6 +290,35 @@ async def test_an_error_of_an_app(told: Told, make: Callable[[Told], Any]) -> No
     assert "stopped" == told.log[-1]
 
 
+def test_one_app_for_many_tests() -> None:
+    """An app that a module made may be mounted on one loop after the other; each time it starts anew."""
+    told: list[str] = []
+    runs = web.AppKey("runs", int)
+
+    async def life(app: web.Application) -> AsyncIterator[None]:
+        app[runs] = app.get(runs, 0) + 1
+        told.append("started")
+        yield
+        told.append("stopped")
+
+    async def count(request: web.Request) -> web.Response:
+        return web.json_response(request.app[runs])
+
+    app, outer = web.Application(), web.Application()
+    app.cleanup_ctx.append(life)
+    app.router.add_get("/runs", count)
+    outer.add_subapp("/v1", app)
+
+    async def use() -> object:
+        async with mock() as router, aiohttp.ClientSession() as session:
+            router.mount("http://a.test", outer)
+            async with session.get("http://a.test/v1/runs") as response:
+                return await response.json()
+
+    assert [1, 1] == [asyncio.run(use()) for _ in range(2)]
+    assert ["started", "stopped"] * 2 == told
+
+
 @every_kind
 async def test_two_apps_that_call_each_other(told: Told, make: Callable[[Told], Any]) -> None:
     """In memory, without a port: the handler of one app calls the other."""

@@ -20,8 +20,8 @@ PACKAGE = Path(aiotest_kit.__file__).parent
 
 # From values to doors. A module imports from rows above its own, or from its own row.
 LAYOUT = """
-    _errors _aiohttp _aiohttp_connectors _aiohttp_views _waiting _outside _extra_info _pipe _far_end _location
-    _incoming _registration _tls _listen _loop_thread
+    _errors _aiohttp _aiohttp_connectors _aiohttp_views _aiohttp_web _waiting _outside _extra_info _pipe
+    _far_end _location _incoming _registration _tls _listen _loop_thread
     _codings
     _replies _lifespan _replaced
     _messages
@@ -36,7 +36,7 @@ LAYOUT = """
     _wire _reading _flow _guest _attempts _cassette _loops
     _exchange _lending _peer
     _memory _strict _leaks _upstream _clock
-    _aiohttp_web _app_routes _stubs _app_calls _stub_exchange _visits _runs _app _request_alone
+    _app_routes _stubs _app_calls _stub_exchange _visits _runs _app _request_alone
     _intercept _around _stub_clients
     __init__
     _stacks _wide_upstreams fixtures _leak_plugin pytest_plugin _pytest11
