@@ -6,7 +6,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
-from unittest.mock import ANY
+from unittest.mock import ANY, AsyncMock
 
 import aiohttp
 import pytest
@@ -493,6 +493,16 @@ async def test_a_sequence_of_answers(way: Way) -> None:
 
 
 # ---- handlers, and handshakes ----
+
+
+async def test_mock_as_handler(way: Way) -> None:
+    """A mock is called as any handler is."""
+    handler = AsyncMock(side_effect=lambda ws: None)
+    way.ws().reply(handler)
+
+    async with way.connect() as ws:
+        assert WSMsgType.CLOSE is (await ws.receive()).type
+    handler.assert_awaited_once()
 
 
 async def test_a_handler(way: Way) -> None:
