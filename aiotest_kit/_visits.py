@@ -308,17 +308,19 @@ class Visit:
             exchange.ended(None, (None, 0), step)
             if exchange.streams is not None:
                 self._connection.give_back()
-            if call.exception is None or call.exception is not place.raised:
-                self._note_answer(call, exchange.response)
+            self._note_answer(call, exchange.response, place.raised)
         return exchange.outcome()
 
-    def _note_answer(self, call: Call[Route], response: web.StreamResponse | None) -> None:
+    def _note_answer(
+        self, call: Call[Route], response: web.StreamResponse | None, raised: BaseException | None
+    ) -> None:
         """Put into the app's record what a stub has sent by itself, and into the stub's what the app has."""
-        if response is None:
+        if response is not None:
+            if response.prepared:
+                self.call.answered()
+                call.reply = self.call.reply
+        elif raised is None or call.exception is not raised:
             self.call.reply, self.call.exception = call.reply, call.exception
-        elif response.prepared:
-            self.call.answered()
-            call.reply = self.call.reply
 
     def failed(self, exc: BaseException) -> None:
         """Keep an error that escaped from the app."""

@@ -288,6 +288,20 @@ def test_report_beside_other_calls(act: Callable[[Any], object], said: str, thre
     )
 
 
+def test_report_on_a_call_of_another_route(log: Log) -> None:
+    """A route that would have answered, too, is shown which one did."""
+    log.call("GET", "/users")
+    late = log.router.get("http://api.test/users")
+
+    assert (
+        f"""
+<Route GET http://api.test/users ({late.location})> was not called
+  GET http://api.test/users matches, but was answered by * http://api.test/users "users" ({log.users.location})
+""".strip("\n")
+        == report(late.assert_called)
+    )
+
+
 @pytest.mark.parametrize(("act", "text"), [pytest.param(act, text, id=name) for name, act, text in NO_CALLS])
 def test_report_without_calls(act: Callable[[Log], object], text: str, log: Log) -> None:
     """A failure for want of calls says so."""
