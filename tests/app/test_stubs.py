@@ -449,7 +449,7 @@ async def test_stub_of_another_path(open_client: Open) -> None:
 
 
 async def test_stub_that_came_too_late(open_client: Open) -> None:
-    """A stub that would have answered is told what did: the app, before the stub was there, or another stub."""
+    """A stub that would have answered is told what did: the app, before it was there, or another stub."""
     client = await open_client(make_app())
     await status_of(client, "GET", "/users/8")
     late = client.stubs.get("/users/8").optional().reply(418)

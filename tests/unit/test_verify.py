@@ -291,12 +291,13 @@ def test_report_beside_other_calls(act: Callable[[Any], object], said: str, thre
 def test_report_on_a_call_of_another_route(log: Log) -> None:
     """A route that would have answered, too, is shown which one did."""
     log.call("GET", "/users")
+    place = log.users.location
     late = log.router.get("http://api.test/users")
 
     assert (
         f"""
 <Route GET http://api.test/users ({late.location})> was not called
-  GET http://api.test/users matches, but was answered by * http://api.test/users "users" ({log.users.location})
+  GET http://api.test/users matches, but was answered by * http://api.test/users "users" ({place})
 """.strip("\n")
         == report(late.assert_called)
     )
