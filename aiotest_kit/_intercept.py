@@ -185,7 +185,7 @@ class InterceptionDoor(MemoryDoor):
         self.hang_up()
 
 
-# The one state of the package: who is open, newest first, and through what they are reached.
+# The state of interception: who is open, newest first, and through what they are reached.
 lock = threading.Lock()
 opened: tuple[Mock, ...] = ()
 door: InterceptionDoor | None = None

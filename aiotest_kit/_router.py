@@ -313,10 +313,8 @@ class Router(Asserted[Route]):
 
     def claims(self, request: Request) -> bool:
         """Whether a route is there for the head of a request, whatever it asks of the body."""
-        return any(
-            is_sure or route.pattern.matches_head(request)
-            for route, is_sure, _ in self._table.candidates(request)
-        )
+        candidates = self._table.candidates(request)
+        return any(is_sure or may_match(route, request) for route, is_sure, _ in candidates)
 
     def names(self, request: Request) -> bool:
         """Whether a route is there for the very origin of a request, not just for any.
@@ -425,6 +423,15 @@ def tail_of(prefix: str | URL) -> str:
 def depth_of(prefix: str) -> int:
     """How many segments the path of a prefix has."""
     return prefix.rstrip("/").partition("://")[2].count("/")
+
+
+def may_match(route: Route, request: Request) -> bool:
+    """Whether a route may match a request of which only the head is known."""
+    try:
+        return route.pattern.matches_head(request)
+    except Exception:
+        # A predicate's error is raised again, and kept, when the request is complete.
+        return True
 
 
 def merged(first: Mapping[str, object], second: object) -> dict[str, object]:

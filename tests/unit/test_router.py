@@ -533,6 +533,14 @@ def test_claims(url: str, options: dict[str, Any], claims: bool) -> None:
     assert not router.claims(asked(method="PUT"))
 
 
+def test_claims_by_a_predicate_that_fails() -> None:
+    """Its error is told where the request is looked up, and so the request must come there."""
+    router = Router()
+    router.get("/a", headers={"K": lambda value: 1 / 0})
+
+    assert router.claims(asked(K="1"))
+
+
 @pytest.mark.parametrize(
     ("url", "names"),
     [
