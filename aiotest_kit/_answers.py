@@ -457,7 +457,7 @@ def describe(function: object) -> str:
     """A function's name and place, for a message."""
     name = getattr(function, "__qualname__", None) or repr(function)
     code = getattr(function, "__code__", None)
-    # An AsyncMock has one that is none.
-    if not isinstance(code, CodeType):
+    # An AsyncMock has one that only looks like it.
+    if type(code) is not CodeType:
         return repr(name)
     return f"{name!r} ({code.co_filename}:{code.co_firstlineno})"

@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import WSMsgType, web
+from aiohttp.test_utils import TestServer
 
 from aiotest_kit import Router, UnmatchedRequest, UsageError, mock
 from tests.parity.test_websockets import settled
@@ -288,6 +289,26 @@ async def test_an_error_of_an_app(told: Told, make: Callable[[Told], Any]) -> No
         entry.name for entry in caught.traceback
     }
     assert "stopped" == told.log[-1]
+
+
+async def test_an_app_that_runs_already() -> None:
+    """What a server serves beside the mock is left to it: its state, and its end."""
+    name = web.AppKey("name", str)
+
+    async def told(request: web.Request) -> web.Response:
+        return web.Response(text=request.app[name])
+
+    app = web.Application()
+    app.router.add_get("/name", told)
+    app[name] = "own"
+    async with TestServer(app) as server, aiohttp.ClientSession() as session:
+        async with mock() as router:
+            router.mount("http://a.test", app)
+            async with session.get("http://a.test/name") as response:
+                assert "own" == await response.text()
+        assert app.frozen
+        async with session.get(server.make_url("/name")) as response:
+            assert "own" == await response.text()
 
 
 def test_one_app_for_many_tests() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import re
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 from unittest.mock import AsyncMock, MagicMock, Mock
@@ -193,6 +194,16 @@ async def test_mock_as_handler(kind: Callable[..., Any]) -> None:
 
     assert [Reply(json={"x": 1})] == await played(as_answer(handler, {}))
     handler.assert_called_once_with(REQUEST)
+
+
+async def test_mock_that_returns_nothing() -> None:
+    """A mock has no place in a file, and its error only its name."""
+    with pytest.raises(UsageError) as caught:
+        await played(as_answer(AsyncMock(return_value=None, name="users"), {}))
+
+    assert re.match(
+        r"handler \"<AsyncMock name='users' id='\d+'>\" returned None; return a Reply", str(caught.value)
+    )
 
 
 async def test_handler_is_given_the_request() -> None:
