@@ -268,6 +268,12 @@ async def test_django(way: Way, django_app: Any) -> None:
 
     assert (200, {"user": 7, "url": f"{way.origin}/v1/users/7?q=a+b", "q": "a b"}) == seen[0]
     assert [404, 500] == [status for status, _ in seen[1:]]
+    await django_is_done(way)
+
+
+async def django_is_done(way: Way) -> None:
+    """Behind its replies Django closes the files of requests; where it is cancelled it leaves them open."""
+    await settled(lambda: not way.router.tasks)
 
 
 async def test_a_stream_of_django(way: Way, told: Told, django_app: Any) -> None:
@@ -277,6 +283,7 @@ async def test_a_stream_of_django(way: Way, told: Told, django_app: Any) -> None
         assert "text/event-stream" == response.headers["Content-Type"]
         assert [b"tick\n", b"tick\n"] == [await response.content.readline() for _ in range(2)]
     await settled(lambda: "client gone" in told.log)
+    await django_is_done(way)
 
 
 async def test_a_task_of_django(way: Way, told: Told, django_app: Any) -> None:
@@ -287,5 +294,6 @@ async def test_a_task_of_django(way: Way, told: Told, django_app: Any) -> None:
     assert [] == told.log
     told.release.set()
     await settled(lambda: told.log)
+    await django_is_done(way)
 
     assert ["sent"] == told.log
