@@ -24,7 +24,7 @@ A middleware sends the same request again. A new one is made while the one befor
 are never taken for each other.
 """
 
-MOST_KEPT = 256
+MOST_KEPT = 4096
 
 
 @dataclass(frozen=True)

@@ -182,7 +182,10 @@ def comparable(part: str, name: str, value: object) -> object:
         return dict(value)
     if value is None or isinstance(value, bool):
         raise UsageError(f"{part} {name!r}: {value!r} has no one spelling; write text, or [] for 'absent'")
-    return str(value) if type(value) in (int, float) else value
+    if isinstance(value, (int, float)):
+        # Of an enum, too, the number is sent.
+        return str(int(value) if isinstance(value, int) else float(value))
+    return value
 
 
 def part_matches(expected: object, actual: object) -> bool:

@@ -255,7 +255,9 @@ def goes_out(connector: aiohttp.BaseConnector, req: ClientRequest) -> bool:
         # Others may lead out of the test, whatever host the URL has.
         local = connector.path in served_paths
     else:
-        local = is_loopback((url.raw_host or "").rstrip("."))
+        # A proxy elsewhere would be asked for a local address, too.
+        hops = (url,) if req.proxy is None else (url, req.proxy)
+        local = all(is_loopback((hop.raw_host or "").rstrip(".")) for hop in hops)
     if not local:
         for mock in opened:
             if mock.lets_some_out:

@@ -186,10 +186,12 @@ class RequestReader:
     def on_headers_complete(self) -> None:
         parser = self._parser
         assert parser is not None
-        version, keep_alive = parser.get_http_version(), parser.should_keep_alive()
+        version = parser.get_http_version()
         self._check_head(version)
         target = self._target.decode("ascii", "surrogateescape")
         method = parser.get_method().decode("ascii")
+        # What follows a request for another protocol is not read as HTTP; a tunnel is another matter.
+        keep_alive = parser.should_keep_alive() and (method == "CONNECT" or not parser.should_upgrade())
         origin = host_of(self._headers, self.origin) if self._by_host else self.origin
         if not target.startswith("/"):
             origin, target = self._read_target(method, target, origin)

@@ -347,9 +347,13 @@ class Route(Asserted["Route"]):
             with self._holder.lock:
                 was_spent = self.spent
                 self._steps[:] = steps
-                self._position = min(self._position, len(steps))
+                # The last answer that is left may have been one among several, and is for ever again.
+                lasts = bool(steps) and steps[-1].left is None
+                self._position = min(self._position, len(steps) - lasts)
             if self.spent and not was_spent:
                 self._holder.retire(self)
+            elif was_spent and not self.spent:
+                self._holder.restore(self)
 
     def take(self) -> Step:
         """The answer to the next call, used once."""

@@ -74,8 +74,19 @@ def framing_of(
     """The framing of a reply to `request`, and the header fields that the reply lacks for it.
 
     `length` is that of the body, None where it is not known yet. What the reply itself says of its
-    framing holds, right or wrong.
+    framing holds, right or wrong. Where the client asked for the end of the connection, the last reply says
+    so too (RFC 9112, 9.6): aiohttp would keep it otherwise.
     """
+    framing, fields = body_framing(reply, request, length)
+    if not request.keep_alive and request.version == "1.1" and "Connection" not in reply.headers:
+        fields = (*fields, ("Connection", "close"))
+    return framing, fields
+
+
+def body_framing(
+    reply: Reply, request: Request, length: int | None
+) -> tuple[Framing, tuple[tuple[str, str], ...]]:
+    """The framing of the body of a reply, and the header fields that the reply lacks for it."""
     headers = reply.headers
     own = "Content-Length" in headers or "Transfer-Encoding" in headers
     if request.method == "HEAD" or reply.status in NO_BODY:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 EVENTS = [name for name in vars(aiohttp.TraceConfig) if name.startswith("on_")]
 
 REPLY = b"HTTP/1.1 200 OK\r\nX-A: 1\r\nContent-Length: 5\r\n\r\nhello"
+LAST = REPLY.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
 MOVED = b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -144,6 +145,9 @@ async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
             await reader.readuntil(b"0\r\n\r\n")
         elif b"Content-Length: 4" in head:
             await reader.readexactly(4)
+        if b"Connection: close" in head:
+            writer.write(LAST)
+            return
         writer.write(MOVED if b" /moved " in head else REPLY)
 
 

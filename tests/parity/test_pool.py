@@ -235,3 +235,14 @@ async def test_session_closed_while_a_call_waits(door: Door, settle: Settle) -> 
     await settle()
     assert not door.router.tasks
     assert {asyncio.current_task()} == asyncio.all_tasks()
+
+
+@pytest.mark.parametrize("fields", [{"Connection": "close"}, {"Connection": "Upgrade", "Upgrade": "h2c"}])
+async def test_a_client_that_ends_its_connection(door: Door, fields: dict[str, str]) -> None:
+    """The reply says so too, and the next request goes over another connection."""
+    door.router.post("http://a.test/").reply(text="hi")
+    async with door.open_session() as session:
+        for _ in range(3):
+            async with session.post("http://a.test/", headers=fields) as response:
+                assert "close" == response.headers["Connection"]
+                assert "hi" == await response.text()

@@ -96,11 +96,11 @@ def test_forgotten() -> None:
 
 def test_only_the_last_are_kept() -> None:
     """Of calls that were never tried again, the oldest are forgotten."""
-    attempts, calls = Attempts(), [object() for _ in range(257)]
+    attempts, calls = Attempts(), [object() for _ in range(4097)]
     route = Router().get("/a")
     for call in calls:
         attempts.dropped((call, 1), attempt_at(route))
 
     kept = [attempts.resume((call, 2), asked()) is not None for call in calls]
 
-    assert [False, *[True] * 256] == kept
+    assert [False, *[True] * 4096] == kept

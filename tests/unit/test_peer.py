@@ -28,12 +28,15 @@ def get(path: str, *fields: str, method: str = "GET", version: str = "1.1") -> b
     return "\r\n".join([f"{method} {path} HTTP/{version}", "Host: api.test", *fields, "", ""]).encode()
 
 
-def reply(body: str, status: str = "200 OK") -> bytes:
+def reply(body: str, status: str = "200 OK", *fields: str) -> bytes:
     """What is sent of a text."""
     return (
         f"HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n{body}"
+        f"Content-Length: {len(body)}\r\n{''.join(fields)}\r\n{body}"
     ).encode()
+
+
+CLOSE = "Connection: close\r\n"
 
 
 class RawClient(asyncio.Protocol):
@@ -456,7 +459,7 @@ async def test_handler_that_fails_on_a_last_request(router: Router) -> None:
     async with connection(router) as client:
         client.send(get("/a", "Connection: close"))
         text = "ZeroDivisionError in the answer of route GET /a"
-        assert reply(text, "500 Internal Server Error") == await client.is_closed()
+        assert reply(text, "500 Internal Server Error", CLOSE) == await client.is_closed()
 
 
 async def test_web_response(router: Router) -> None:
@@ -986,7 +989,7 @@ async def test_nonsense_behind_the_last(router: Router) -> None:
     router.get("/a").reply(text="hi")
     async with connection(router) as client:
         client.send(get("/a", "Connection: close") + b"nonsense")
-        assert reply("hi") == await client.is_closed()
+        assert reply("hi", "200 OK", CLOSE) == await client.is_closed()
 
 
 async def test_nonsense_behind_a_request(router: Router) -> None:

@@ -473,6 +473,29 @@ def test_scope_in_which_a_route_is_removed(router: Router) -> None:
     assert None is found(router, asked())
 
 
+@pytest.mark.parametrize("times", [None, 1])
+def test_scope_of_a_route_that_went_on(times: int | None, router: Router) -> None:
+    """An answer that was for ever before a block is so again, whatever of the block's was given."""
+    route = router.get("/a").reply(201)
+    with router.scope():
+        route.reply(202, times=times)
+        given = [route.take().answer for _ in range(2)]
+        assert [Reply(201), Reply(202)] == given
+    assert not route.spent
+    assert route is found(router, asked())
+    assert [Reply(201)] * 2 == [route.take().answer for _ in range(2)]
+
+
+def test_scope_of_a_route_that_was_used_up(router: Router) -> None:
+    """An answer that was given as often as it may stays so."""
+    route = router.get("/a").reply(201, times=1)
+    with router.scope():
+        route.reply(202)
+        route.take()
+    assert route.spent
+    assert route is not found(router, asked())
+
+
 async def test_scope_opens_its_gates(router: Router) -> None:
     """A gate that a block puts before an older route is open after it, and an older gate is there again."""
     held, free = router.get("/held"), router.get("/free")
