@@ -185,7 +185,8 @@ class MemoryConnector(aiohttp.BaseConnector):
         # retries, so its identity tells the attempts of one call from two calls.
         door.acquired(connection.transport, req, timeout, traces)
         if fails_some:
-            door.may_redial(connection.transport, partial(fail_to_connect, self, req=req, timeout=timeout))
+            fail = partial(fail_to_connect, self, req=req, timeout=timeout, is_limited=False)
+            door.may_redial(connection.transport, fail)
         return connection
 
     async def close(self, *args: Any, **options: Any) -> None:
@@ -354,15 +355,20 @@ async def fail_to_connect(
     req: ClientRequest,
     traces: list[Trace],
     timeout: aiohttp.ClientTimeout,
+    *,
+    is_limited: bool = True,
 ) -> None:
     """Raise what aiohttp makes of a new connection that fails; return if the client does not notice.
 
-    The settings, limits and traces are those of `connector`; nothing is pooled.
+    The settings, limits and traces are those of `connector`; nothing is pooled. A request that has its
+    connection already, which may be the last, is not to be limited.
     """
     alone: Any = type(connector).__new__(type(connector))
     vars(alone).update(vars(connector))
     alone._door = failing
     alone._conns = empty_pool(connector)
+    if not is_limited:
+        alone._limit = alone._limit_per_host = 0
     if failing.asks_for_name and isinstance(alone, MemoryTCPConnector):
         alone._resolver = cast("AbstractResolver", NoResolver(failing.look_up))
         alone._cached_hosts = empty_cache(alone._cached_hosts)

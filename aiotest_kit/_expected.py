@@ -18,7 +18,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeGuard, TypeVar
 
 from ._errors import UsageError, one_line
 
@@ -31,6 +31,7 @@ __all__ = [
     "Mismatch",
     "Pattern",
     "Subset",
+    "answer_of",
     "check_expected",
     "compare",
     "content_matches",
@@ -135,6 +136,25 @@ def is_predicate(expected: object) -> TypeGuard[Callable[[object], object]]:
     return callable(expected) and not own_equality and not isinstance(expected, type)
 
 
+def answer_of(predicate: Callable[[Any], object], value: object) -> object:
+    """What a predicate says of a value.
+
+    Raises:
+        UsageError: it is async, which was not seen before.
+    """
+    answer = predicate(value)
+    if answer is not True and answer is not False and inspect.isawaitable(answer):
+        if inspect.iscoroutine(answer):
+            answer.close()
+        raise UsageError(is_async(predicate))
+    return answer
+
+
+def is_async(predicate: object) -> str:
+    """That a predicate is async, for a message."""
+    return f"{one_line(predicate)} is async; a predicate is a plain function"
+
+
 def value_matches(expected: object, actual: object) -> bool:
     """Whether one value is as expected; lists and mappings are compared as any other object.
 
@@ -147,7 +167,7 @@ def value_matches(expected: object, actual: object) -> bool:
     if isinstance(expected, Subset):
         return contains(actual, expected.value)
     if is_predicate(expected):
-        return bool(expected(actual))
+        return bool(answer_of(expected, actual))
     if isinstance(expected, bool) or isinstance(actual, bool):
         numbers = isinstance(expected, (int, float)) and isinstance(actual, (int, float))
         return expected is actual if numbers else bool(expected == actual)
@@ -293,8 +313,10 @@ def check_expected(part: str, expected: object) -> None:
         raise UsageError(
             f"{part}: {name} is a class; for any {name} write lambda value: isinstance(value, {name})"
         )
-    elif inspect.iscoroutinefunction(expected):
-        raise UsageError(f"{part}: {one_line(expected)} is async; a predicate is a plain function")
+    elif inspect.iscoroutinefunction(expected) or inspect.iscoroutinefunction(
+        getattr(expected, "__call__", None)  # noqa: B004 - whether it is async, not whether it is there
+    ):
+        raise UsageError(f"{part}: {is_async(expected)}")
     elif is_bytes_regex(expected) and part not in ("body", "multipart"):
         raise UsageError(f"{part}: {expected!r} searches bytes; write it as a str")
 

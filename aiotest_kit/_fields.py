@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from aiohttp import FormData
 from multidict import MultiDict
 
 from ._errors import UsageError, check_options, one_line
@@ -107,6 +108,8 @@ def fields_pattern(part: str, given: object, *, exact: bool = False) -> FieldsPa
     Raises:
         UsageError: what is not a mapping or pairs of names and values, or can never match.
     """
+    if isinstance(given, FormData):
+        raise UsageError(f"{part}= is a mapping of names to values; a FormData cannot be compared")
     check_expected(part, given)
     value, exact = unwrap(given, exact)
     return FieldsPattern(part, value if is_whole(value) else named_values(part, pairs_of(part, value)), exact)

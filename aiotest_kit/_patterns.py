@@ -21,6 +21,7 @@ from ._expected import (
     Mismatch,
     Pattern,
     Subset,
+    answer_of,
     check_expected,
     compare,
     content_matches,
@@ -174,7 +175,7 @@ class WherePattern(Pattern):
         before = request.match_info
         request.capture(self.url.captures(request))
         try:
-            answer = self.predicate(request)
+            answer = answer_of(self.predicate, request)
         finally:
             # Another route may be the one that answers.
             request.capture(before)

@@ -271,3 +271,10 @@ async def test_tls(router: Router, session: aiohttp.ClientSession, proxy: str | 
     assert "TLSv1.3" == told[1].version()
     assert told[2] == told[1].cipher()
     assert (("DNS", "a.test"),) == told[3]["subjectAltName"]
+
+
+async def test_loopback_behind_a_proxy(door: Door) -> None:
+    """A proxy elsewhere that is to ask for a local address is not asked: nothing leaves."""
+    async with door.open_session() as session:
+        with pytest.raises(UnmatchedRequest):
+            await session.get("http://127.0.0.1:9/", proxy="http://192.0.2.77:3128")

@@ -282,3 +282,15 @@ async def test_closed_while_it_connects() -> None:
             await asyncio.sleep(0)
         exc = await call
     assert f"the mock was closed before it answered: {route!r}" == str(exc)
+
+
+@pytest.mark.parametrize("limits", [{"limit": 1}, {"limit_per_host": 1}])
+async def test_a_pool_that_is_full(door: Door, limits: dict[str, Any]) -> None:
+    """A fault on which the body decides needs no second place in the pool."""
+    door.router.post("http://a.test/", json={"a": 1}).reply(Refuse())
+    connector = aiohttp.TCPConnector(**limits)
+    timeout = aiohttp.ClientTimeout(total=5)
+    async with door.open_session(connector=connector, timeout=timeout) as session:
+        for _ in range(2):
+            with pytest.raises(aiohttp.ClientConnectorError):
+                await session.post("http://a.test/", json={"a": 1})

@@ -112,7 +112,7 @@ OF_EVERY_CONNECTOR = (
 OF_TCP_CONNECTORS = ("_cached_hosts", "_resolver", "_throttle_dns_futures", "_resolve_host_tasks")
 SINCE = {"_resolver_owner": (3, 12)}
 OF_RESPONSES = ("_cache", "_headers", "_raw_headers")
-OF_OTHERS = ("_compression_force", "_payload", "_ttl", "_waiter")
+OF_OTHERS = ("_compression_force", "_limit", "_limit_per_host", "_payload", "_ttl", "_waiter")
 
 
 @pytest.mark.parametrize(("path", "parameters"), FUNCTIONS.items())

@@ -62,6 +62,12 @@ def test_replies_are_all_refused_together() -> None:
         pytest.param("/a", {"query": 7}, "query", id="query of no kind"),
         pytest.param("/a", {"json": int}, "write lambda value: isinstance(value, int)", id="class"),
         pytest.param("/a", {"body": {"a": 1}}, "for JSON write json=", id="body of an object"),
+        pytest.param(
+            "/a",
+            {"form": aiohttp.FormData({"a": "1"})},
+            "form= is a mapping of names to values; a FormData cannot be compared",
+            id="FormData",
+        ),
         pytest.param("/a", {"where": 7}, "a predicate is a function of the request", id="where"),
         pytest.param("", {}, "''", id="URL empty"),
         pytest.param("api.test/a", {}, "or is a path, '/api.test/a'", id="URL without scheme"),

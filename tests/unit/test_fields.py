@@ -1,6 +1,7 @@
 """Query, headers, cookies, form and multipart, as tables: each row what is expected, and what is sent."""
 
 import re
+from enum import IntEnum
 from typing import Any
 from unittest.mock import ANY
 
@@ -9,6 +10,7 @@ from dirty_equals import IsPartialDict, IsStr
 from multidict import MultiDict
 
 from aiotest_kit._expected import MISSING, Exact, Subset
+from aiotest_kit._fields import fields_pattern
 from aiotest_kit._messages import Part, Request
 from aiotest_kit._patterns import RequestPattern
 
@@ -317,3 +319,21 @@ def test_multipart_mismatch() -> None:
     check(pattern, request, ("multipart", "f", "bye", request.multipart()[0]))
     check(pattern, ask_form(b"f=bye"), ("multipart", "", {"f": "bye"}, "f=bye"))
     check(pattern, ask_form(b"--cut", MULTIPART), ("multipart", "", {"f": "bye"}, "--cut"))
+
+
+class Level(IntEnum):
+    """Names for numbers."""
+
+    LOW = 2
+
+
+class Size(float):
+    """A number with a unit."""
+
+
+@pytest.mark.parametrize("part", ["query", "headers", "cookies", "form"])
+def test_number_of_an_enum(part: str) -> None:
+    """A number is compared as it is sent, of an enum too."""
+    pattern = fields_pattern(part, {"level": Level.LOW, "size": Size(1.5)})
+
+    assert {"level": "2", "size": "1.5"} == pattern.expected

@@ -371,3 +371,30 @@ def test_describe(pattern: RequestPattern, text: str) -> None:
     """A pattern reads as its user wrote it."""
     assert text == pattern.describe()
     assert f"<RequestPattern {text}>" == repr(pattern)
+
+
+class LaterCalled:
+    """A predicate that is async, as its class says."""
+
+    async def __call__(self, value: object) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("option", ["where", "query", "json", "body"])
+def test_predicate_that_is_async(option: str) -> None:
+    """It would hold for every request, so it is refused: at set-up where it can be seen, else when asked."""
+
+    async def later(value: object) -> bool:
+        raise NotImplementedError
+
+    def hidden(value: object) -> object:
+        return later(value)
+
+    options: dict[str, Any] = {option: LaterCalled()}
+    with pytest.raises(UsageError, match=f"{option}: .* is async; a predicate is a plain function"):
+        RequestPattern("POST", "/", **options)
+
+    options[option] = hidden
+    pattern = RequestPattern("POST", "/", **options)
+    with pytest.raises(UsageError, match=r"hidden.* is async; a predicate is a plain function"):
+        pattern.matches(ask_json(1))
