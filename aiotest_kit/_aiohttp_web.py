@@ -8,10 +8,12 @@ Knows applications, runners and the server's protocol. Knows nothing of stubs or
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 import aiohttp
 from aiohttp import StreamReader, http, web
+from aiohttp.log import server_logger
 from aiohttp.test_utils import BaseTestServer, TestClient
 from multidict import CIMultiDictProxy
 
@@ -31,8 +33,11 @@ if TYPE_CHECKING:
 
     # Generic since 3.11.
     TestClientOfApp: TypeAlias = TestClient[web.Request, web.Application]
+    # Generic since Python 3.11.
+    LoggerAdapterOfAny: TypeAlias = logging.LoggerAdapter[logging.Logger]
 else:
     TestClientOfApp = TestClient
+    LoggerAdapterOfAny = logging.LoggerAdapter
 
 __all__ = [
     "AppClient",
@@ -122,6 +127,24 @@ class Doorway(Protocol):
         """The request that `answer` is given next."""
         ...
 
+    def unhandled(self, exc: BaseException) -> None:
+        """Take note of what aiohttp only logs."""
+        ...
+
+
+class Log(LoggerAdapterOfAny):
+    """The log of a connection, into which aiohttp writes what goes wrong; `unhandled` hears of exceptions."""
+
+    def __init__(self, logger: Any, unhandled: Callable[[BaseException], None]) -> None:
+        super().__init__(logger, {})
+        self._unhandled = unhandled
+
+    def exception(self, msg: object, *args: object, exc_info: Any = True, **options: Any) -> None:
+        """Write, and tell."""
+        if isinstance(exc_info, BaseException):
+            self._unhandled(exc_info)
+        super().exception(msg, *args, exc_info=exc_info, **options)
+
 
 OpenDoorway: TypeAlias = "Callable[[Callable[..., Any], Callable[..., Any]], Doorway]"
 """A doorway from how an app answers a request, and how it makes one."""
@@ -138,15 +161,17 @@ class AppServer(web.Server):
             loop=app_server._loop,
             **app_server._kwargs,
         )
+        self._logger = app_server._kwargs.get("logger", server_logger)
         self._app_server = app_server
         self._doorway = doorway
 
     def __call__(self) -> Any:
         """A doorway for a new connection."""
         doorway = self._doorway(self._app_server.request_handler, self._app_server.request_factory)
-        # The protocol takes both from its server when it is made.
+        # The protocol takes these from its server when it is made.
         self.request_handler = doorway.answer
         self.request_factory = doorway.make_request
+        self._kwargs["logger"] = Log(self._logger, doorway.unhandled)
         doorway.behind = super().__call__()
         return doorway
 

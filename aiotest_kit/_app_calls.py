@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from ._codings import decompressed
 from ._messages import Call, Origin
 from ._replies import reply_as_sent, with_body
 from ._stubs import AppRequest
@@ -114,7 +115,10 @@ class AppCall(Call[web.AbstractRoute]):
         _, status, reason = f"{status_line} ".split(" ", 2)
         fields = [(name.encode(), value.encode()) for name, value in headers.items()]
         reply = reply_as_sent(int(status), reason.strip().encode(), fields)
-        return with_body(reply, b"".join(self._pieces)) if self._pieces and self._is_whole else reply
+        if not self._pieces or not self._is_whole:
+            return reply
+        # A response of known length was compressed before, and any other one is after this.
+        return with_body(reply, decompressed(headers.get("Content-Encoding", ""), b"".join(self._pieces)))
 
     # For what watches the connection.
 
@@ -148,6 +152,9 @@ class AppCall(Call[web.AbstractRoute]):
             self._pieces.append(bytes(data))
         self._is_whole = True
         self.elapsed = self._now() - self.started
+        if self.followed is not None:
+            self.followed.reply = self._sent()
+            self.followed = None
 
     def answered(self) -> None:
         """The app is done: if its reply has begun, it is complete."""

@@ -100,15 +100,25 @@ class StubExchange(PlayedExchange):
         response = self.response
         if isinstance(response, web.HTTPException):
             raise response
-        return AlreadySent(not self._line.transport.is_closing()) if response is None else response
+        if response is not None:
+            return response
+        return AlreadySent(not self._line.transport.is_closing(), self._head)
 
 
 class AlreadySent(web.StreamResponse):
-    """The response that stands for what a stub has sent by itself."""
+    """The response that stands for what a stub has sent by itself: its head, if it came so far."""
 
-    def __init__(self, keep_alive: bool) -> None:
-        super().__init__()
+    def __init__(self, keep_alive: bool, head: Reply | None) -> None:
+        if head is None:
+            super().__init__()
+        else:
+            super().__init__(status=head.status, reason=head.reason, headers=head.headers)
         self._is_kept = keep_alive
+
+    @property
+    def prepared(self) -> bool:
+        """Whether it is too late to change anything."""
+        return True
 
     @property
     def keep_alive(self) -> bool | None:

@@ -74,6 +74,10 @@ class AppRequest(Request):
             request.resolved(self.route, self.match_info)
         return request
 
+    def given(self, request: web.Request) -> None:
+        """Note what the handler is given, of which a middleware may have made another."""
+        object.__setattr__(self, "web_request", request)
+
     def resolved(self, route: web.AbstractRoute, match_info: Mapping[str, str]) -> None:
         """Note what the app's router said."""
         object.__setattr__(self, "route", route)
@@ -106,17 +110,23 @@ OriginalHandler: TypeAlias = "Callable[[web.Request], Awaitable[web.StreamRespon
 
 
 class Stubbed:
-    """What would have answered, while a stub does; `raised` is what escaped from code in its place."""
+    """What would have answered, while a stub does, and what it would have been given.
+
+    `raised` is what escaped from code in its place.
+    """
 
     raised: BaseException | None = None
 
-    def __init__(self, original: OriginalHandler) -> None:
+    def __init__(self, original: OriginalHandler, request: web.Request) -> None:
         self.original = original
+        self.request = request
 
-    async def answer(self, handler: OriginalHandler, request: web.Request) -> web.StreamResponse:
+    async def answer(
+        self, handler: OriginalHandler, request: web.Request | None = None
+    ) -> web.StreamResponse:
         """What a handler answers; its errors are for the app, as those of any of its handlers."""
         try:
-            return await handler(request)
+            return await handler(self.request if request is None else request)
         except BaseException as exc:
             self.raised = exc
             raise
@@ -156,7 +166,7 @@ class Stub(Route):
         checked_handler(handler)
 
         def answer(request: Any) -> Awaitable[web.StreamResponse]:
-            return stubbed.get().answer(handler, request.web_request)
+            return stubbed.get().answer(handler)
 
         # Not as `reply` has it: a stub of a websocket takes other functions.
         return self._add(Handler(answer), times)
@@ -176,8 +186,7 @@ class Stub(Route):
                 "original() is for a handler of the stub, while it answers: "
                 "async def handler(request): return await stub.original(request)"
             )
-        own = request.web_request if isinstance(request, AppRequest) else request
-        return await place.answer(place.original, own)
+        return await place.answer(place.original, None if isinstance(request, AppRequest) else request)
 
 
 class WebSocketStub(Stub, WebSocketRoute):

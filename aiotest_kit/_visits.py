@@ -166,6 +166,12 @@ class Connection(Flow):
             visit.failed(error)
         return response
 
+    def unhandled(self, exc: BaseException) -> None:
+        """Keep what went wrong behind the app, as its response was sent; aiohttp only logs it."""
+        visit = self._visit
+        if visit is not None and visit.call.exception is None:
+            visit.failed(exc)
+
     def take(self) -> tuple[asyncio.StreamReader, ScriptWriter]:
         """Hand the connection over to streams, which first read what was seen of the request."""
         self._is_taken = True
@@ -248,7 +254,7 @@ class Visit:
     async def handle(self, request: web.Request, handler: OriginalHandler) -> web.StreamResponse:
         """What a stub answers where the app would call `handler`; what that does, if no stub matches."""
         stubs = self._connection.service.stubs_in_use
-        stub = None if stubs is None else await self._find(stubs)
+        stub = None if stubs is None else await self._find(stubs, request)
         if stub is None:
             return await handler(request)
         return await self._play(stub, handler, request)
@@ -260,16 +266,21 @@ class Visit:
             return None
         if self.request.headers.get(hdrs.EXPECT):
             await match_info.expect_handler(self.request)
-        stub = await self._find(stubs)
+        stub = await self._find(stubs, self.request)
         return stub if stub is not None and stub.before_middlewares else None
 
-    async def _find(self, stubs: Stubs) -> Stub | None:
-        """The stub for the request, whose body is awaited if that is needed, and can be read again."""
+    async def _find(self, stubs: Stubs, request: web.Request) -> Stub | None:
+        """The stub for the request, whose body is awaited if that is needed, and can be read again.
+
+        `request` is what the handler would be given, perhaps a copy that a middleware made.
+        """
         outcome = stubs.find_early(self.call.asked)
         if outcome is None:
             if self.request.can_read_body:
                 body = await self.request.content.read()
                 read_again(self.request, body)
+                if request is not self.request:
+                    read_again(request, body)
                 if self.is_incomplete:
                     self.complete(body)
             outcome = stubs.find(self.call.asked)
@@ -279,13 +290,15 @@ class Visit:
         self, stub: Stub, original: OriginalHandler, request: web.Request | None = None
     ) -> web.StreamResponse:
         self.call.stub = stub
-        place = Stubbed(original)
+        request = request or self.request
+        place = Stubbed(original, request)
         stubbed.set(place)
+        self.call.asked.given(request)
         call: Call[Route] = Call(self.call.asked, stub, self._connection.loop.time())
         step = stub.take().drawn()
         stub.record(call)
         self.call.followed = call
-        exchange = StubExchange(self._connection, call, stub, request or self.request)
+        exchange = StubExchange(self._connection, call, stub, request)
         if isinstance(step.answer, Raw):
             exchange.streams = self._connection.take()
         task = asyncio.current_task()
@@ -304,7 +317,6 @@ class Visit:
                 raise
             exchange.handler_failed(exc, stub)
         finally:
-            self.call.followed = None
             exchange.ended(None, (None, 0), step)
             if exchange.streams is not None:
                 self._connection.give_back()
@@ -315,12 +327,17 @@ class Visit:
         self, call: Call[Route], response: web.StreamResponse | None, raised: BaseException | None
     ) -> None:
         """Put into the app's record what a stub has sent by itself, and into the stub's what the app has."""
+        if response is not None and call.reply is None and not response.prepared:
+            # It is on its way only later, and followed until then.
+            return
+        self.call.followed = None
         if response is not None:
             if response.prepared:
                 self.call.answered()
                 call.reply = self.call.reply
         elif raised is None or call.exception is not raised:
             self.call.reply, self.call.exception = call.reply, call.exception
+            self.call.elapsed = call.elapsed
 
     def failed(self, exc: BaseException) -> None:
         """Keep an error that escaped from the app."""
@@ -354,14 +371,21 @@ class StubbedHandler:
 
 
 class StubbedMatchInfo(web.UrlMappingMatchInfo):
-    """What the app's router said, with another handler."""
+    """What the app's router said, with another handler for aiohttp, which is the first to ask for it.
+
+    The app's middlewares see its own.
+    """
 
     def __init__(self, match_info: web.UrlMappingMatchInfo) -> None:
         super().__init__(dict(match_info), match_info.route)
+        self._is_asked = False
         for app in reversed(match_info.apps):
             self.add_app(app)
 
     @property
     def handler(self) -> Any:
         """The handler, in whose place a stub may answer."""
+        if self._is_asked:
+            return super().handler
+        self._is_asked = True
         return StubbedHandler(super().handler)

@@ -3,11 +3,13 @@
 import asyncio
 import io
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import aiohttp
 import pytest
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from aiotest_kit import (
     AppCall,
@@ -19,6 +21,7 @@ from aiotest_kit import (
     Reset,
     Stub,
     StubClient,
+    StubServer,
     Truncate,
     UsageError,
 )
@@ -455,3 +458,110 @@ async def test_a_stream_of_the_app_in_the_record_of_a_spy(client: StubClient) ->
     reply = stub.calls.one().reply
     assert reply is not None
     assert body == reply.body
+
+
+async def test_what_middlewares_see_of_a_stream(open_client: Open) -> None:
+    """The head of what a stub has sent by itself, which it is too late to change."""
+    seen: list[object] = []
+
+    @web.middleware
+    async def looking(request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await handler(request)
+        seen.append((response.status, response.content_type, response.prepared))
+        return response
+
+    app = web.Application(middlewares=[looking])
+    app.router.add_get("/", plain)
+    client = await open_client(app)
+    client.stubs.get("/").stream([b"a"], status=503, content_type="text/csv")
+
+    async with client.get("/") as response:
+        assert (503, b"a") == (response.status, await response.read())
+    assert [(503, "text/csv", True)] == seen
+    assert last(client).elapsed is not None
+
+
+@pytest.mark.parametrize("what", ["file", "pieces"])
+async def test_a_reply_that_is_sent_later(open_client: Open, tmp_path: Path, what: str) -> None:
+    """What aiohttp sends when the stub is done is in the record of the stub, too."""
+    (tmp_path / "a.txt").write_text("abc")
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"abc"
+
+    client = await open_client(make_app())
+    stub = client.stubs.get("/plain")
+    stub.reply(
+        lambda request: (
+            web.FileResponse(tmp_path / "a.txt") if what == "file" else web.Response(body=pieces())
+        )
+    )
+
+    async with client.get("/plain") as response:
+        assert b"abc" == await response.read()
+    for call in (stub.calls.one(), last(client)):
+        assert call.reply is not None
+        assert 200 == call.reply.status
+    if what == "pieces":
+        reply = stub.calls.one().reply
+        assert reply is not None
+        assert b"abc" == reply.body
+
+
+async def test_a_compressed_reply_of_the_app(open_client: Open) -> None:
+    """It is in the record as the app gave it."""
+
+    async def compressed(request: web.Request) -> web.Response:
+        response = web.Response(text="abc" * 1000)
+        response.enable_compression()
+        return response
+
+    app = web.Application()
+    app.router.add_get("/", compressed)
+    client = await open_client(app)
+
+    async with client.get("/") as response:
+        assert (
+            "gzip" in response.headers["Content-Encoding"]
+            or "deflate" in response.headers["Content-Encoding"]
+        )
+        await response.read()
+    reply = last(client).reply
+    assert reply is not None
+    assert "abc" * 1000 == reply.text()
+
+
+def at_a_signal(app: web.Application) -> None:
+    async def sign(request: web.Request, response: web.StreamResponse) -> None:
+        raise ValueError("on its way")
+
+    app.router.add_get("/", plain)
+    app.on_response_prepare.append(sign)
+
+
+def in_a_body(app: web.Application) -> None:
+    async def rows() -> AsyncIterator[bytes]:
+        yield b"a"
+        raise ValueError("on its way")
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(body=rows())
+
+    app.router.add_get("/", answer)
+
+
+@pytest.mark.parametrize("door", ["memory", "tcp"])
+@pytest.mark.parametrize("fail", [at_a_signal, in_a_body])
+async def test_an_error_behind_the_handler(fail: Callable[[web.Application], None], door: Door) -> None:
+    """What goes wrong as a response is sent fails the test, though aiohttp only logs it."""
+    app = web.Application()
+    fail(app)
+    client = StubClient(StubServer(app, door=door))
+    await client.start_server()
+
+    with suppress(aiohttp.ClientError):
+        async with client.get("/") as response:
+            await response.read()
+    with pytest.raises(ValueError, match="on its way"):
+        await client.close()
+    assert isinstance(client.calls.one().exception, ValueError)

@@ -344,6 +344,66 @@ async def test_errors_that_escape(open_client: Open) -> None:
     assert 1 == len(client.stub_server.handler_errors)
 
 
+@web.middleware
+async def with_user(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Hands a copy of the request on, as one does that knows who is behind a proxy."""
+    copy = request.clone(remote="198.51.100.7", headers={**request.headers, "X-User": "ann"})
+    return await handler(copy)
+
+
+async def who(request: web.Request) -> web.Response:
+    return web.Response(text=f"{request.headers['X-User']} at {request.remote} says {await request.text()}")
+
+
+@pytest.mark.parametrize("before_middlewares", [False, True])
+async def test_a_copy_of_the_request_has_its_body(open_client: Open, before_middlewares: bool) -> None:
+    """Where a stub has looked at the body and does not match, the app reads it, from a copy too."""
+    app = web.Application(middlewares=[with_user])
+    app.router.add_post("/", who)
+    client = await open_client(app)
+    client.stubs.post("/", json=[1], before_middlewares=before_middlewares).optional()
+
+    async with client.post("/", json=[2]) as response:
+        assert "ann at 198.51.100.7 says [2]" == await response.text()
+
+
+@pytest.mark.parametrize("how", ["original", "serve"])
+async def test_a_copy_of_the_request_is_what_handlers_get(open_client: Open, how: str) -> None:
+    """What a middleware made of the request, the app's handler is given, and one in its place."""
+    app = web.Application(middlewares=[with_user])
+    app.router.add_post("/", who)
+    client = await open_client(app)
+    stub = client.stubs.post("/", body="hi")
+    if how == "original":
+        stub.reply(stub.original)
+    else:
+        stub.serve(who)
+
+    async with client.post("/", data="hi") as response:
+        assert "ann at 198.51.100.7 says hi" == await response.text()
+    asked = stub.calls.one().request
+    assert isinstance(asked, AppRequest)
+    assert ("ann", None) == (asked.web_request.headers["X-User"], asked.headers.get("X-User"))
+
+
+async def test_middlewares_see_the_handler(open_client: Open) -> None:
+    """The app's own is the one that its middlewares ask about, stubbed or not."""
+    seen: list[object] = []
+
+    @web.middleware
+    async def asking(request: web.Request, handler: Handler) -> web.StreamResponse:
+        seen.append(request.match_info.handler)
+        return await handler(request)
+
+    app = web.Application(middlewares=[asking])
+    app.router.add_get("/", who)
+    client = await open_client(app)
+    client.stubs.get("/").reply(204)
+
+    assert 204 == await status_of(client, "GET", "/")
+    assert [who] == seen
+
+
 async def test_original_elsewhere() -> None:
     """Outside of a handler of a stub there is nothing that it could ask."""
     stub = Stubs(make_app()).get("/users/me")
