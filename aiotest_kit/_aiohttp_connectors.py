@@ -119,6 +119,10 @@ class FailingDoor(Door, Protocol):
         """Raise what looking up the name gives."""
         ...
 
+    async def ready(self) -> None:
+        """Return when it is time to fail."""
+        ...
+
     def failed(self, exc: BaseException) -> None:
         """Take note of what became of it."""
         ...
@@ -374,6 +378,7 @@ async def fail_to_connect(
         alone._cached_hosts = empty_cache(alone._cached_hosts)
         alone._throttle_dns_futures = {}
     try:
+        await failing.ready()
         connection = await connect_through(alone, req, traces, timeout)
     except BaseException as exc:
         failing.failed(exc)

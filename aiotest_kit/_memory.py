@@ -215,19 +215,10 @@ class FailedDial:
         self, dial: Dial, factory: Callable[[], ResponseHandler]
     ) -> tuple[asyncio.Transport, ResponseHandler]:
         """Fail to connect, or in the handshake; or give a connection that fails later."""
-        task = asyncio.get_running_loop().create_task(self._fault.connect(dial.address))
         attempt = self._attempt
-        if attempt is not None:
-            attempt.route.track(task)
-        try:
-            with nullcontext() if attempt is None else attempt.route.keeping(Kept(attempt.call), task):
-                await asyncio.wait([task])
-        finally:
-            task.cancel()
-        if task.cancelled():
-            route = f": {attempt.route!r}" if attempt is not None else ""
-            raise aiohttp.ClientConnectionError(f"the mock was closed before it answered{route}")
-        task.result()
+        task = asyncio.get_running_loop().create_task(self._fault.connect(dial.address))
+        with nullcontext() if attempt is None else attempt.route.keeping(Kept(attempt.call), task):
+            await self._unless_closed(task)
         if dial.ssl is not None:
             self._fault.shake_hands(dial.ssl, dial.server_hostname)
         door: MemoryDoor = self._door
@@ -236,6 +227,31 @@ class FailedDial:
             proxy.route("CONNECT", re.compile(".*")).reply(self._fault.reply)
             door = SessionDoor(proxy, None)
         return await door.open(dial, factory)
+
+    async def ready(self) -> None:
+        """Wait as the route says before it answers."""
+        attempt = self._attempt
+        if attempt is not None and (attempt.step.delay or attempt.route.gate is not None):
+            waiting = attempt.step.wait(attempt.route.gate)
+            await self._unless_closed(asyncio.get_running_loop().create_task(waiting))
+
+    async def _unless_closed(self, task: asyncio.Task[None]) -> None:
+        """Wait for a task, which ends with the mock.
+
+        Raises:
+            ClientConnectionError: it did.
+        """
+        attempt = self._attempt
+        if attempt is not None:
+            attempt.route.track(task)
+        try:
+            await asyncio.wait([task])
+        finally:
+            task.cancel()
+        if task.cancelled():
+            route = f": {attempt.route!r}" if attempt is not None else ""
+            raise aiohttp.ClientConnectionError(f"the mock was closed before it answered{route}")
+        task.result()
 
     def start_tls(self, transport: Any, protocol: ResponseHandler, dial: Dial) -> None:
         """Fail in the handshake behind a proxy's tunnel, or go on."""

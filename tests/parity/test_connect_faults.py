@@ -23,6 +23,7 @@ from aiotest_kit import (
     UnmatchedRequest,
     Upstream,
     UsageError,
+    VirtualClock,
     mock,
     mock_session,
 )
@@ -294,3 +295,28 @@ async def test_a_pool_that_is_full(door: Door, limits: dict[str, Any]) -> None:
         for _ in range(2):
             with pytest.raises(aiohttp.ClientConnectorError):
                 await session.post("http://a.test/", json={"a": 1})
+
+
+async def test_a_delay_before_a_connection_fails(door: Door) -> None:
+    """`delay=` goes with these faults, too; a look-up fails as late."""
+    for number, fault in enumerate((Refuse(), DNSFailure(), TLSFailure("expired"))):
+        door.router.get(f"https://a.test/{number}").reply(fault, delay=5)
+    async with door.no_waiting() as clock, door.open_session() as session:
+        assert isinstance(clock, VirtualClock)
+        for number in range(3):
+            with pytest.raises(aiohttp.ClientConnectorError):
+                await session.get(f"https://a.test/{number}")
+            assert 5 * (number + 1) == pytest.approx(clock.now, abs=0.1)
+
+
+async def test_a_gate_before_a_connection_fails(door: Door) -> None:
+    """A call waits at the gate of its route, is seen there, and fails when it is let go."""
+    gate = door.router.get("http://a.test/").reply(Refuse()).hold()
+    async with door.open_session() as session:
+        call = asyncio.ensure_future(session.get("http://a.test/"))
+        await gate.waiting()
+        assert not call.done()
+        gate.release()
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await call
+    assert isinstance(door.router.calls.one().exception, aiohttp.ClientConnectorError)
