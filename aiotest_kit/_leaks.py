@@ -38,6 +38,8 @@ OF_CONNECTIONS = "RequestHandler."
 """So begin the names of tasks that belong to a connection of aiohttp's server, and with it to that server."""
 OPENING = ("create_connection", "create_unix_connection", "create_server", "create_unix_server")
 """The methods of a loop that open a connection, or sockets that listen."""
+LOST = {"Unclosed client session": "client_session", "Unclosed connector": "connector"}
+"""What aiohttp says of what was dropped, and under which name it says what that is."""
 SETTLING_TURNS = 3
 """Turns of the loop in which what was closed is gone."""
 
@@ -78,6 +80,7 @@ class Makers:
         self._kinds: set[type] = set()
         self._places: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
         self._ports: dict[int, str] = {}
+        self._tasks: set[int] = set()
         self._heard: list[tuple[str, str]] = []
         self._undo = ExitStack()
 
@@ -96,6 +99,7 @@ class Makers:
         """Begin anew, for another test and its loop, if it has one."""
         self._made.clear()
         self._ports.clear()
+        self._tasks.clear()
         if self._places:
             self._places = WeakKeyDictionary()
         self._heard = []
@@ -131,6 +135,7 @@ class Makers:
             task = create(loop, *args, **options)
             if loop is self._loop:
                 self._places[task] = place()
+                self._tasks.add(id(task))
             return task
 
         return noted
@@ -163,13 +168,17 @@ class Makers:
 
     def _hear(self, context: dict[str, Any]) -> None:
         message = str(context["message"])
-        if message == "Unclosed client session":
+        if message in LOST:
             # It may be about to be collected.
-            made = self._made.get(id(context["client_session"]))
+            thing = context[LOST[message]]
+            made = self._made.get(id(thing))
             if made is not None and not made.is_excused:
-                self._heard.append(("ClientSession", made.place))
+                self._heard.append((type(thing).__name__, made.place))
         elif "was never retrieved" in message or message.startswith("Task was destroyed"):
             future = context.get("task", context.get("future"))
+            if isinstance(future, asyncio.Task) and id(future) not in self._tasks:
+                # One of an earlier test, which has ended.
+                return
             why = repr(context.get("exception", future))
             self._heard.append((f"{message.rstrip('!')}: {why}", self.place_of(future)))
 
@@ -186,8 +195,13 @@ class Makers:
         return self._ports.get(fd, "")
 
     def lost(self) -> list[tuple[str, str]]:
-        """What the loop was told of, and where it was made."""
-        return self._heard
+        """What the loop was told of, and where it was made; of a session's own connector nothing."""
+        sessions = {where for what, where in self._heard if what == aiohttp.ClientSession.__name__}
+        return [
+            (what, where)
+            for what, where in self._heard
+            if where not in sessions or not what.endswith("Connector")
+        ]
 
     def left_open(self) -> Iterator[tuple[str, str]]:
         """What is open and should not be, and where it was made; of a session's own connector nothing."""

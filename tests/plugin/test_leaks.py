@@ -52,6 +52,17 @@ LEAKS = {
         "async with aiohttp.ClientSession(connector=kept[-1], connector_owner=False): pass",
         ["TCPConnector  made"],
     ),
+    "connector that is dropped": (
+        "connector = aiohttp.TCPConnector()  # here\n"
+        "async with (\n"
+        "    TestServer(app()) as server,\n"
+        "    aiohttp.ClientSession(connector=connector, connector_owner=False) as session,\n"
+        "    session.get(server.make_url('/')) as response,\n"
+        "): await response.read()\n"
+        "del connector, session, response\n"
+        "gc.collect()",
+        ["TCPConnector  made"],
+    ),
     "task": ("kept.append(asyncio.ensure_future(for_ever()))  # here", ["task for_ever  made"]),
     "task in a group of names": (
         "task = asyncio.create_task(for_ever(), name='mine')  # here\nkept.append(task)",

@@ -114,6 +114,31 @@ def test_sessions_that_are_collected(makers: Makers, loop: asyncio.AbstractEvent
     assert [f"ClientSession  made at {shown_path(__file__)}:{line}"] == check.end()
 
 
+def test_task_of_an_earlier_test(makers: Makers, loop: asyncio.AbstractEventLoop) -> None:
+    """A task that failed in one test, and is dropped in the next on the same loop, is no leak of that one."""
+
+    async def fail() -> None:
+        raise ValueError
+
+    loop.set_exception_handler(lambda loop, context: None)
+    check = LeakCheck(makers, loop)
+    check.begin()
+    kept = [loop.create_task(fail())]
+    loop.run_until_complete(nothing())
+    assert [] == check.end()
+
+    check = LeakCheck(makers, loop)
+    check.begin()
+    own = loop.create_task(fail())
+    loop.run_until_complete(nothing())
+    kept.clear()
+    del own
+    gc.collect()
+    assert ["Task exception was never retrieved: ValueError()"] == [
+        line.partition("  made at ")[0] for line in check.end()
+    ]
+
+
 def test_next_test(makers: Makers, loop: asyncio.AbstractEventLoop) -> None:
     """What one test was told of, another is not."""
     loop.set_exception_handler(lambda loop, context: None)
