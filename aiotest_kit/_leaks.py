@@ -34,6 +34,8 @@ NOT_USERS = tuple(
     os.path.dirname(file) + os.sep
     for file in (__file__, aiohttp.__file__, asyncio.__file__, aiohappyeyeballs.__file__)
 )
+RUNNERS = {"pytest_asyncio", "anyio", "_pytest"}
+"""Packages that run a loop, and with it what nobody called just then, such as an answer to what came in."""
 OF_CONNECTIONS = "RequestHandler."
 """So begin the names of tasks that belong to a connection of aiohttp's server, and with it to that server."""
 OPENING = ("create_connection", "create_unix_connection", "create_server", "create_unix_server")
@@ -45,11 +47,13 @@ SETTLING_TURNS = 3
 
 
 def place() -> str:
-    """`file:line` of the user's code that is being run."""
+    """`file:line` of the user's code that is being run; nothing where it is only what runs the loop."""
     frame = inspect.currentframe()
     while frame is not None and frame.f_code.co_filename.startswith(NOT_USERS):
         frame = frame.f_back
-    return f"{shown_path(frame.f_code.co_filename)}:{frame.f_lineno}" if frame is not None else "?"
+    if frame is None or frame.f_globals.get("__name__", "").partition(".")[0] in RUNNERS:
+        return ""
+    return f"{shown_path(frame.f_code.co_filename)}:{frame.f_lineno}"
 
 
 @dataclass

@@ -64,6 +64,10 @@ LEAKS = {
         ["TCPConnector  made"],
     ),
     "task": ("kept.append(asyncio.ensure_future(for_ever()))  # here", ["task for_ever  made"]),
+    "task that nobody called for": (
+        "asyncio.get_running_loop().call_soon(asyncio.ensure_future, for_ever())\nawait asyncio.sleep(0)",
+        ["task for_ever"],
+    ),
     "task in a group of names": (
         "task = asyncio.create_task(for_ever(), name='mine')  # here\nkept.append(task)",
         ["task for_ever  made"],
