@@ -225,6 +225,7 @@ class Visit:
         """Whether the body of the request is still on its way."""
         self._connection = connection
         self._may_be_stubbed = True
+        self._is_expected = False
 
     def complete(self, body: bytes) -> None:
         """The body has come."""
@@ -248,7 +249,7 @@ class Visit:
         self.call.resolved(match_info)
         stubs = self._connection.service.stubs_in_use
         if stubs is not None and self._may_be_stubbed and stubs.stand_for(match_info.route):
-            return StubbedMatchInfo(match_info)
+            return StubbedMatchInfo(match_info, self._is_expected)
         return match_info
 
     async def handle(self, request: web.Request, handler: OriginalHandler) -> web.StreamResponse:
@@ -266,6 +267,7 @@ class Visit:
             return None
         if self.request.headers.get(hdrs.EXPECT):
             await match_info.expect_handler(self.request)
+            self._is_expected = True
         stub = await self._find(stubs, self.request)
         return stub if stub is not None and stub.before_middlewares else None
 
@@ -370,17 +372,27 @@ class StubbedHandler:
         return await visiting.get().handle(request, self.handler)
 
 
+async def nothing(request: web.Request) -> None:
+    """Answer nothing."""
+
+
 class StubbedMatchInfo(web.UrlMappingMatchInfo):
     """What the app's router said, with another handler for aiohttp, which is the first to ask for it.
 
     The app's middlewares see its own.
     """
 
-    def __init__(self, match_info: web.UrlMappingMatchInfo) -> None:
+    def __init__(self, match_info: web.UrlMappingMatchInfo, is_expected: bool) -> None:
         super().__init__(dict(match_info), match_info.route)
         self._is_asked = False
+        self._is_expected = is_expected
         for app in reversed(match_info.apps):
             self.add_app(app)
+
+    @property
+    def expect_handler(self) -> Any:
+        """What lets the client send the body, unless it was let before."""
+        return nothing if self._is_expected else super().expect_handler
 
     @property
     def handler(self) -> Any:

@@ -130,6 +130,25 @@ async def test_file(client: StubClient) -> None:
     assert "3000000" == reply.headers["Content-Length"]
 
 
+async def test_expect_continue_once(open_client: Open) -> None:
+    """A client is told once to go on, also where a stub before the middlewares does not match."""
+    told: list[str] = []
+
+    async def tell(request: web.Request) -> None:
+        told.append(request.path)
+        assert request.transport is not None
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    app = web.Application()
+    app.router.add_post("/", plain, expect_handler=tell)
+    client = await open_client(app)
+    client.stubs.post("/", json={"b": 1}, before_middlewares=True).optional()
+
+    async with client.post("/", json={"a": 1}, expect100=True) as response:
+        assert "of the app" == await response.text()
+    assert ["/"] == told
+
+
 async def test_expect_continue(client: StubClient) -> None:
     """A client that waits for a word before it sends the body gets it, and a stub the body."""
     stub = client.stubs.post("/plain", json={"a": 1}).reply(204)
