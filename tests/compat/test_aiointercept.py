@@ -410,6 +410,7 @@ async def test_request(opened: Opened) -> None:
     assert (["d", "e"], "c=d&c=e") == (request.query.getall("c"), request.query_string)
     assert ("b", {"k": "v"}) == (request.headers["x-a"], request.cookies)
     assert (b"X-A", b"b") in request.raw_headers
+    assert "127.0.0.1" == request.remote
     assert ("multipart/form-data", len(await request.read())) == (
         request.content_type,
         request.content_length,
@@ -427,6 +428,7 @@ async def test_request(opened: Opened) -> None:
     [
         pytest.param({}, None, None, id="none"),
         pytest.param({"json": {"a": 1}}, b'{"a": 1}', {"a": 1}, id="json"),
+        pytest.param({"json": {"a": 1}, "compress": True}, b'{"a": 1}', {"a": 1}, id="compressed"),
         pytest.param({"data": b"{not json"}, b"{not json", None, id="not json"),
         pytest.param({"data": {"a": "b"}}, b"a=b", None, id="form"),
     ],

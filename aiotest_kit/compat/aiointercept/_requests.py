@@ -62,7 +62,7 @@ class AiointerceptRequest:
     def __init__(self, request: Request) -> None:
         self._request = request
         self.canonical_url: URL = canonical_url(request)
-        self.captured_body: bytes | None = request.body or None
+        self.captured_body: bytes | None = request.content or None
 
     def __repr__(self) -> str:
         return f"<AiointerceptRequest {self.method} {self.path} >"
@@ -107,6 +107,11 @@ class AiointerceptRequest:
     def host(self) -> str:
         """The `Host` header."""
         return self.headers.get("Host", self._request.origin.netloc)
+
+    @property
+    def remote(self) -> str:
+        """Where the client was: on this machine."""
+        return "127.0.0.1"
 
     @property
     def path(self) -> str:
