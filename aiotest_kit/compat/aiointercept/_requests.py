@@ -173,7 +173,7 @@ class AiointerceptRequest:
 
     async def read(self) -> bytes:
         """The body."""
-        return self._request.body
+        return self._request.content
 
     async def text(self) -> str:
         """The body as text."""
