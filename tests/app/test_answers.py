@@ -583,4 +583,4 @@ async def test_an_error_behind_the_handler(fail: Callable[[web.Application], Non
             await response.read()
     with pytest.raises(ValueError, match="on its way"):
         await client.close()
-    assert isinstance(client.calls.one().exception, ValueError)
+    assert isinstance(client.calls.first.exception, ValueError)
