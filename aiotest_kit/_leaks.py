@@ -34,7 +34,7 @@ NOT_USERS = tuple(
     os.path.dirname(file) + os.sep
     for file in (__file__, aiohttp.__file__, asyncio.__file__, aiohappyeyeballs.__file__)
 )
-RUNNERS = {"pytest_asyncio", "anyio", "_pytest"}
+RUNNERS = {"pytest_asyncio", "anyio", "backports", "_pytest"}
 """Packages that run a loop, and with it what nobody called just then, such as an answer to what came in."""
 OF_CONNECTIONS = "RequestHandler."
 """So begin the names of tasks that belong to a connection of aiohttp's server, and with it to that server."""
