@@ -231,8 +231,7 @@ class Raise(InClient):
     exception: BaseException | type[BaseException]
 
     def __post_init__(self) -> None:
-        exception = self.exception
-        kind = exception if isinstance(exception, type) else type(exception)
+        kind = kind_of(self.exception)
         if issubclass(kind, StopIteration):
             raise UsageError(f"{kind.__name__} cannot be raised from a client's call, a coroutine (PEP 479)")
         if isinstance(self.exception, type):
@@ -360,13 +359,18 @@ def as_answer(value: object, options: ReplyOptions) -> Reply | Answer:
     raise UsageError(f"cannot reply with {one_line(value)}; {ANSWERS}")
 
 
+def kind_of(value: object) -> type:
+    """The class of a value; of a class, itself."""
+    return value if isinstance(value, type) else type(value)
+
+
 def check_raised_by_client(value: object) -> None:
     """Refuse what a server's handler raises: no client ever does.
 
     Raises:
         UsageError: it is an exception of `aiohttp.web` for a status.
     """
-    kind = value if isinstance(value, type) else type(value)
+    kind = kind_of(value)
     if issubclass(kind, web.HTTPException):
         raise UsageError(
             f"{kind.__name__} is raised by a server's handler, and the client gets its status: "

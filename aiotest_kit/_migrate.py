@@ -27,9 +27,10 @@ __all__ = ["main"]
 
 PYTHON = (".py", ".pyi")
 SETTINGS = re.compile(
-    r"[^/]*/(pyproject\.toml|setup\.cfg|tox\.ini|pytest\.ini|Pipfile|environment.*\.ya?ml"
-    r"|.*(requirements|constraints).*\.(txt|in))|(requirements|constraints)/.*\.(txt|in)"
+    r"pyproject\.toml|setup\.cfg|tox\.ini|pytest\.ini|Pipfile|environment.*\.ya?ml"
+    r"|.*(requirements|constraints).*\.(txt|in)"
 )
+FOLDERS_OF_SETTINGS = {"requirements", "constraints"}
 SETTINGS_IN_PYTHON = ("noxfile.py", "setup.py")
 MENTION = re.compile(rf"(?<![\w.-])({'|'.join(LIBRARIES)})(?![\w-])")
 SKIPPED_FOLDERS = {"__pycache__", "node_modules", "site-packages", "build", "dist"}
@@ -86,8 +87,15 @@ def files_in(paths: Iterable[Path]) -> Iterator[Path]:
         for folder, subfolders, names in os.walk(path):
             subfolders[:] = sorted(name for name in subfolders if is_of_project(Path(folder, name)))
             for name in sorted(names):
-                if name.endswith(PYTHON) or SETTINGS.fullmatch(f"{Path(folder).name}/{name}"):
-                    yield Path(folder, name)
+                path = Path(folder, name)
+                if name.endswith(PYTHON) or is_settings(path):
+                    yield path
+
+
+def is_settings(path: Path) -> bool:
+    """Whether a file that is not Python may name what the project needs."""
+    in_folder = path.parent.name in FOLDERS_OF_SETTINGS and path.name.endswith((".txt", ".in"))
+    return in_folder or SETTINGS.fullmatch(path.name) is not None
 
 
 def is_of_project(folder: Path) -> bool:

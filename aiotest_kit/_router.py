@@ -20,7 +20,7 @@ from ._mounts import mounted
 from ._patterns import RequestPattern
 from ._routes import HandlerError, Hit, Route
 from ._table import Miss, Table
-from ._urls import join_prefix, url_pattern
+from ._urls import checked_prefix, join_prefix, url_pattern
 from ._verify import Asserted, Calls
 from ._websocket_routes import HANDSHAKE, WebSocketRoute
 
@@ -168,7 +168,7 @@ class Router(Asserted[Route]):
         router._table = self._table
         router.calls = Calls()
         router._logs = (router.calls, *self._logs)
-        router._prefix = join_prefix(join_prefix(self._prefix, str(prefix)), "")
+        router._prefix = checked_prefix(join_prefix(self._prefix, str(prefix)))
         router._headers = merged(self._headers or {}, headers) if headers or self._headers else None
         url_pattern(router._prefix)
         return router
@@ -415,7 +415,7 @@ def under(prefix: str, url: UrlLike) -> UrlLike:
 
 def tail_of(prefix: str | URL) -> str:
     """The template of a prefix and of everything under it."""
-    text = join_prefix(str(prefix), "").rstrip("/")
+    text = checked_prefix(str(prefix)).rstrip("/")
     _, has_path, _ = text.partition("://")[2].partition("/")
     return f"{text}{{_:(/.*)?}}" if has_path else f"{text}/{{_:.*}}"
 

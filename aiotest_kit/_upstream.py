@@ -189,7 +189,7 @@ class Upstream(Router):
         """
         if self._url is None:
             raise UsageError("this upstream was not started; use it within `async with`")
-        if self._serving is not None and not self._serving.loop.is_running():
+        if self._stands_still:
             raise LoopMismatchError(self.other_loop())
         return self._url
 
@@ -210,8 +210,7 @@ class Upstream(Router):
         self, method: str | Iterable[str], url: UrlLike, match: MatchOptions
     ) -> RequestPattern:
         """What a route asks; a test on another loop would wait for its calls in vain."""
-        serving = self._serving
-        if serving is not None and not serving.loop.is_running() and running_loop() is not None:
+        if self._stands_still and running_loop() is not None:
             raise LoopMismatchError(self.other_loop())
         return super()._request_pattern(method, url, match)
 
@@ -364,6 +363,11 @@ class Upstream(Router):
         cut = await serving.stop()
         await end_lives(self.leave())
         return cut
+
+    @property
+    def _stands_still(self) -> bool:
+        """Whether it was started, and the loop that serves it does not run."""
+        return self._serving is not None and not self._serving.loop.is_running()
 
     def other_loop(self) -> str:
         """That it is of no use while its loop does not run, for a message."""

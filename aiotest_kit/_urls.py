@@ -35,6 +35,7 @@ __all__ = [
     "UrlLike",
     "UrlPattern",
     "UrlRegex",
+    "checked_prefix",
     "join_prefix",
     "parse_query",
     "path_of",
@@ -230,6 +231,17 @@ def url_text(url: str | URL) -> str:
     return url if isinstance(url, str) else str(url).replace("{", "%7B").replace("}", "%7D")
 
 
+def checked_prefix(prefix: str) -> str:
+    """The prefix, if it is one.
+
+    Raises:
+        UsageError: it has a query.
+    """
+    if "?" in PLACEHOLDER.sub("", prefix):
+        raise UsageError(f"the prefix {prefix!r} has a query; give it to the routes, as query=")
+    return prefix
+
+
 def join_prefix(prefix: str, url: str | URL) -> str:
     """The URL of a route under a prefix such as `https://api.test/v1`; itself where there is none.
 
@@ -239,8 +251,7 @@ def join_prefix(prefix: str, url: str | URL) -> str:
     below = url_text(url)
     if not prefix:
         return below
-    if "?" in PLACEHOLDER.sub("", prefix):
-        raise UsageError(f"the prefix {prefix!r} has a query; give it to the routes, as query=")
+    checked_prefix(prefix)
     if below and below[0] not in "/?":
         raise UsageError(f"{below!r}: a URL under the prefix {prefix!r} is a path, such as '/users'")
     return (prefix.rstrip("/") if below.startswith("/") else prefix) + below

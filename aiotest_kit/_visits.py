@@ -240,7 +240,7 @@ class Visit:
         if stub is None:
             return await answer_of_app(self.request)
         self._may_be_stubbed = False
-        return await self._play(stub, answer_of_app)
+        return await self._play(stub, answer_of_app, self.request)
 
     def resolved(self, match_info: web.UrlMappingMatchInfo) -> web.UrlMappingMatchInfo:
         """Note what the app's router said; returns what the app goes on with."""
@@ -288,11 +288,8 @@ class Visit:
             outcome = stubs.find(self.call.asked)
         return outcome.route if isinstance(outcome, Hit) and isinstance(outcome.route, Stub) else None
 
-    async def _play(
-        self, stub: Stub, original: OriginalHandler, request: web.Request | None = None
-    ) -> web.StreamResponse:
+    async def _play(self, stub: Stub, original: OriginalHandler, request: web.Request) -> web.StreamResponse:
         self.call.stub = stub
-        request = request or self.request
         place = Stubbed(original, request)
         stubbed.set(place)
         self.call.asked.given(request)

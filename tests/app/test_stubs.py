@@ -19,6 +19,7 @@ from aiotest_kit import (
     Refuse,
     Reply,
     Reset,
+    Stub,
     Stubs,
     TLSFailure,
     UsageError,
@@ -508,6 +509,12 @@ async def test_stub_of_another_path(open_client: Open) -> None:
     ) == str(caught.value)
 
 
+def why_not_called(stub: Stub) -> str:
+    with pytest.raises(AssertionError) as caught:
+        stub.assert_called()
+    return str(caught.value)
+
+
 async def test_stub_that_came_too_late(open_client: Open) -> None:
     """A stub that would have answered is told what did: the app, before it was there, or another stub."""
     client = await open_client(make_app())
@@ -515,21 +522,17 @@ async def test_stub_that_came_too_late(open_client: Open) -> None:
     late = client.stubs.get("/users/8").optional().reply(418)
     url = client.make_url("/users/8")
 
-    with pytest.raises(AssertionError) as caught:
-        late.assert_called()
-    assert (
+    assert why_not_called(late) == (
         f"<Route GET /users/8 ({late.location})> was not called\n"
         f"  GET {url} matches now, but it came before the route was added or changed"
-    ) == str(caught.value)
+    )
 
     newer = client.stubs.get("/users/8", name="newer").reply(418)
     await status_of(client, "GET", "/users/8")
-    with pytest.raises(AssertionError) as caught:
-        late.assert_called()
-    assert (
+    assert why_not_called(late) == (
         f"<Route GET /users/8 ({late.location})> was not called\n"
         f'  GET {url} matches, but was answered by GET /users/8 "newer" ({newer.location})'
-    ) == str(caught.value)
+    )
 
 
 async def test_the_query_of_a_stub(open_client: Open) -> None:
