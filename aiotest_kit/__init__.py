@@ -8,16 +8,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ._app import StubClient, StubServer
-    from ._app_calls import AppCall
-    from ._app_routes import named_route
-    from ._around import SessionCall, around_requests
-    from ._clock import VirtualClock, VirtualTime, virtual_time
-    from ._connect_faults import ConnectTimeout, DNSFailure, Refuse, TLSFailure
+    from ._app_door.server import StubClient, StubServer
+    from ._app_door.calls import AppCall
+    from ._app_door.app_routes import named_route
+    from ._memory_door.session_calls import SessionCall, around_requests
+    from ._virtual_time.clock import VirtualClock, VirtualTime, virtual_time
+    from ._responders.connect_faults import ConnectTimeout, DNSFailure, Refuse, TLSFailure
     from ._errors import LeakWarning, LoopMismatchError, UnmatchedRequest, UsageError, VirtualTimeError
-    from ._expected import Exact, Mismatch, Subset
-    from ._explain import Near
-    from ._faults import (
+    from ._matching.values import Exact, Mismatch, Subset
+    from ._reports.near_misses import Near
+    from ._responders.faults import (
         BadChunk,
         BadHeader,
         Disconnect,
@@ -30,25 +30,25 @@ if TYPE_CHECKING:
         Truncate,
         WrongEncoding,
     )
-    from ._forward import RealConnector
-    from ._gate import Gate
-    from ._intercept import Mock, mock
-    from ._memory import mock_session
-    from ._messages import Call, Client, Origin, Part, Request
-    from ._replies import Reply
-    from ._request_alone import make_request
-    from ._router import Router
-    from ._routes import Hit, Route
-    from ._runs import Override
-    from ._stub_clients import StubClientFactory
-    from ._stubs import AppRequest, Stub, Stubs, WebSocketStub
-    from ._table import Miss
-    from ._tls import Tls
-    from ._upstream import Upstream
-    from ._verify import Calls
-    from ._websocket import WebSocketConnection, WebSocketMessage
-    from ._websocket_routes import WebSocketRoute
-    from ._websocket_script import (
+    from ._responders.forward import RealConnector
+    from ._asyncio.gate import Gate
+    from ._memory_door.mock import Mock, mock
+    from ._memory_door.door import mock_session
+    from ._http.request import Call, Client, Origin, Part, Request
+    from ._http.reply import Reply
+    from ._app_door.make_request import make_request
+    from ._routing.router import Router
+    from ._routing.route import Hit, Route
+    from ._app_door.run import Override
+    from ._plugin.stub_clients import StubClientFactory
+    from ._app_door.stubs import AppRequest, Stub, Stubs, WebSocketStub
+    from ._routing.table import Miss
+    from ._transport.certificates import Tls
+    from ._loopback_door.upstream import Upstream
+    from ._routing.calls import Calls
+    from ._websocket.connection import WebSocketConnection, WebSocketMessage
+    from ._routing.websocket_route import WebSocketRoute
+    from ._websocket.script import (
         ScriptStep,
         abort,
         close,
@@ -138,16 +138,16 @@ __all__ = [
 ]
 
 HOMES: dict[str, tuple[str, ...]] = {
-    "_around": ("SessionCall", "around_requests"),
-    "_app": ("StubClient", "StubServer"),
-    "_app_calls": ("AppCall",),
-    "_app_routes": ("named_route",),
-    "_connect_faults": ("ConnectTimeout", "DNSFailure", "Refuse", "TLSFailure"),
+    "_memory_door.session_calls": ("SessionCall", "around_requests"),
+    "_app_door.server": ("StubClient", "StubServer"),
+    "_app_door.calls": ("AppCall",),
+    "_app_door.app_routes": ("named_route",),
+    "_responders.connect_faults": ("ConnectTimeout", "DNSFailure", "Refuse", "TLSFailure"),
     "_errors": ("LeakWarning", "LoopMismatchError", "UnmatchedRequest", "UsageError", "VirtualTimeError"),
-    "_clock": ("VirtualClock", "VirtualTime", "virtual_time"),
-    "_expected": ("Exact", "Mismatch", "Subset"),
-    "_explain": ("Near",),
-    "_faults": (
+    "_virtual_time.clock": ("VirtualClock", "VirtualTime", "virtual_time"),
+    "_matching.values": ("Exact", "Mismatch", "Subset"),
+    "_reports.near_misses": ("Near",),
+    "_responders.faults": (
         "BadChunk",
         "BadHeader",
         "Disconnect",
@@ -160,25 +160,25 @@ HOMES: dict[str, tuple[str, ...]] = {
         "Truncate",
         "WrongEncoding",
     ),
-    "_forward": ("RealConnector",),
-    "_gate": ("Gate",),
-    "_intercept": ("Mock", "mock"),
-    "_memory": ("mock_session",),
-    "_messages": ("Call", "Client", "Origin", "Part", "Request"),
-    "_replies": ("Reply",),
-    "_request_alone": ("make_request",),
-    "_router": ("Router",),
-    "_routes": ("Hit", "Route"),
-    "_table": ("Miss",),
-    "_tls": ("Tls",),
-    "_upstream": ("Upstream",),
-    "_runs": ("Override",),
-    "_stub_clients": ("StubClientFactory",),
-    "_stubs": ("AppRequest", "Stub", "Stubs", "WebSocketStub"),
-    "_verify": ("Calls",),
-    "_websocket": ("WebSocketConnection", "WebSocketMessage"),
-    "_websocket_routes": ("WebSocketRoute",),
-    "_websocket_script": (
+    "_responders.forward": ("RealConnector",),
+    "_asyncio.gate": ("Gate",),
+    "_memory_door.mock": ("Mock", "mock"),
+    "_memory_door.door": ("mock_session",),
+    "_http.request": ("Call", "Client", "Origin", "Part", "Request"),
+    "_http.reply": ("Reply",),
+    "_app_door.make_request": ("make_request",),
+    "_routing.router": ("Router",),
+    "_routing.route": ("Hit", "Route"),
+    "_routing.table": ("Miss",),
+    "_transport.certificates": ("Tls",),
+    "_loopback_door.upstream": ("Upstream",),
+    "_app_door.run": ("Override",),
+    "_plugin.stub_clients": ("StubClientFactory",),
+    "_app_door.stubs": ("AppRequest", "Stub", "Stubs", "WebSocketStub"),
+    "_routing.calls": ("Calls",),
+    "_websocket.connection": ("WebSocketConnection", "WebSocketMessage"),
+    "_routing.websocket_route": ("WebSocketRoute",),
+    "_websocket.script": (
         "ScriptStep",
         "abort",
         "close",

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("command", choices=COMMANDS, help=argparse.SUPPRESS)
     parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    module = import_module(f"._{options.command}", __package__)
+    module = import_module(f"._cli.{options.command}", __package__)
     status: int = module.main(options.rest)
     return status
 

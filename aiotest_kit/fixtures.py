@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import pytest
 
-from ._registration import register_plugin
+from ._plugin.registration import register_plugin
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from aiohttp.test_utils import TestClient
 
-    from ._clock import VirtualClock
-    from ._loop_thread import LoopThread
-    from ._loops import OpenedStack
-    from ._router import Router
-    from ._strict import Watch
-    from ._stub_clients import StubClientFactory
-    from ._upstream import Upstream
-    from ._wide_upstreams import Scope
+    from ._virtual_time.clock import VirtualClock
+    from ._asyncio.loop_thread import LoopThread
+    from ._plugin.loops import OpenedStack
+    from ._routing.router import Router
+    from ._plugin.strictness import Watch
+    from ._plugin.stub_clients import StubClientFactory
+    from ._loopback_door.upstream import Upstream
+    from ._plugin.upstreams import Scope
 
 __all__ = [
     "aiohttp_mock",
@@ -75,7 +75,7 @@ def aiohttp_mock() -> Iterator[Router]:
     Settings: `@pytest.mark.aiotest(unmatched=..., unused=...)`, or the ini options `aiotest_kit_unmatched`
     and `aiotest_kit_unused`.
     """
-    from ._intercept import mock
+    from ._memory_door.mock import mock
 
     __tracebackhide__ = has_traceback
     watch = watch_of(being_set_up.request.node)
@@ -94,9 +94,9 @@ def aiohttp_upstream(request: pytest.FixtureRequest) -> Iterator[Upstream]:
     `@pytest.mark.aiotest(upstream="thread")` or the ini option `aiotest_kit_upstream` says so, for blocking
     clients in async tests.
     """
-    from ._loops import NoLoop, loop_scope_of, stack_of
-    from ._upstream import Upstream
-    from ._wide_upstreams import UpstreamInLoop
+    from ._plugin.loops import NoLoop, loop_scope_of, stack_of
+    from ._loopback_door.upstream import Upstream
+    from ._plugin.upstreams import UpstreamInLoop
 
     __tracebackhide__ = has_traceback
     watch = watch_of(request.node)
@@ -120,7 +120,7 @@ def aiohttp_upstream(request: pytest.FixtureRequest) -> Iterator[Upstream]:
 
 def thread_of(config: pytest.Config) -> LoopThread:
     """The thread that serves the upstreams of tests without a loop, one for all of a run."""
-    from ._loop_thread import LoopThread
+    from ._asyncio.loop_thread import LoopThread
 
     thread = config.stash.get(THREAD, None)
     if thread is None or thread.is_stuck:
@@ -163,8 +163,8 @@ def aiohttp_stub_client(request: pytest.FixtureRequest) -> StubClientFactory:
 
     Settings: `@pytest.mark.aiotest(unused=..., allow_server_errors=...)`.
     """
-    from ._loops import stack_of
-    from ._stub_clients import StubClients
+    from ._plugin.loops import stack_of
+    from ._plugin.stub_clients import StubClients
 
     watch = watch_of(request.node)
     stack = stack_of(request, "`async with StubClient(StubServer(app))` inside the test")
@@ -190,9 +190,9 @@ def virtual_clock(request: pytest.FixtureRequest) -> VirtualClock:
     delay, a heartbeat or a back-off. `virtual_clock.now` is in seconds since the set-up of the test, and
     `await virtual_clock.advance(5)` lets 5 s pass. For async tests, on asyncio's own loops.
     """
-    from ._clock import virtual_time
+    from ._virtual_time.clock import virtual_time
     from ._errors import VirtualTimeError
-    from ._loops import stack_of
+    from ._plugin.loops import stack_of
 
     stack = stack_of(request, "`async with virtual_time()` inside the test")
     try:
@@ -220,7 +220,7 @@ def upstream_fixture(
     Raises:
         UsageError: a scope is unknown, or the settings do not go together.
     """
-    from ._wide_upstreams import in_loop, in_thread, loop_scope_for
+    from ._plugin.upstreams import in_loop, in_thread, loop_scope_for
 
     served_on = loop_scope_for(scope, loop_scope, thread)
     return in_thread(scope, name) if served_on is None else in_loop(scope, served_on, name)
@@ -230,7 +230,7 @@ def watch_of(item: pytest.Item) -> Watch:
     """The watch over a test, one for all its fixtures."""
     if WATCH in item.stash:
         return item.stash[WATCH]
-    from ._strict import Watch, policy_of
+    from ._plugin.strictness import Watch, policy_of
 
     watch = item.stash[WATCH] = Watch(policy_of(item))
     return watch
@@ -246,11 +246,11 @@ def has_traceback(excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
 
 @pytest.fixture(name="_aiotest_stack_anyio")
 async def stack_on_anyio(anyio_backend_name: str) -> AsyncIterator[OpenedStack]:
-    """What anyio's plugin closes on its loop after a test; for `_loops.stack_of`.
+    """What anyio's plugin closes on its loop after a test; for `_plugin.loops.stack_of`.
 
     A fixture of pytest and not of pytest-asyncio, which must leave it alone.
     """
-    from ._loops import opened_stack
+    from ._plugin.loops import opened_stack
 
     async with opened_stack() as opened:
         yield opened

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ._registration import register_leak_check, register_stacks
+from ._plugin.registration import register_leak_check, register_stacks
 from .fixtures import (
     WATCH,
     aiohttp_mock,

@@ -25,8 +25,8 @@ from aiotest_kit import (
     Truncate,
     UsageError,
 )
-from aiotest_kit._answers import Answer, Exchange, Raise
-from aiotest_kit._app import Door
+from aiotest_kit._responders.responder import Answer, Exchange, Raise
+from aiotest_kit._app_door.server import Door
 
 from .conftest import Open
 

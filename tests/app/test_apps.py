@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from aiotest_kit import AppCall, LoopMismatchError, StubClient, StubServer, UsageError, mock
-from aiotest_kit._app import Door
+from aiotest_kit._app_door.server import Door
 
 from .conftest import Client, Open
 

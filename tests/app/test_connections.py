@@ -9,12 +9,12 @@ from aiohttp import web
 from aiohttp.base_protocol import BaseProtocol
 
 from aiotest_kit import AppCall, Mismatch, Origin, StubClient, StubServer, make_request, virtual_time
-from aiotest_kit._aiohttp_web import RecordingWriter
-from aiotest_kit._app_calls import origin_of
-from aiotest_kit._flow import ClientGone
-from aiotest_kit._pipe import connected
-from aiotest_kit._stubs import AppRequest, Stubs
-from aiotest_kit._visits import Connection, is_whole
+from aiotest_kit._aiohttp.server import RecordingWriter
+from aiotest_kit._app_door.calls import origin_of
+from aiotest_kit._transport.flow_control import ClientGone
+from aiotest_kit._transport.memory import connected
+from aiotest_kit._app_door.stubs import AppRequest, Stubs
+from aiotest_kit._app_door.connection import Connection, is_whole
 
 from .conftest import Open
 

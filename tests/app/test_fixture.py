@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 
 from aiotest_kit import StubClient, StubClientFactory, StubServer, UsageError
-from aiotest_kit._stub_clients import stub_class
+from aiotest_kit._plugin.stub_clients import stub_class
 
 
 def make_app() -> web.Application:

@@ -8,7 +8,7 @@ from aiohttp import WSMsgType, web
 from aiohttp.typedefs import Handler
 
 from aiotest_kit import AppCall, Stubs, UsageError, close, expect, named_route, send, send_json
-from aiotest_kit._app import Door
+from aiotest_kit._app_door.server import Door
 from tests.parity.test_websockets import settled
 
 from .conftest import Open

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from aiotest_kit._rewrite import plan
+from aiotest_kit._cli.rewrite import plan
 
 KIT = "aiotest_kit.compat"
 

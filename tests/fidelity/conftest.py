@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractResolver
 from aiohttp.test_utils import RawTestServer
 
-from aiotest_kit._forward import RealConnector
+from aiotest_kit._responders.forward import RealConnector
 from tests.parity.conftest import IN_MEMORY, Door, door, nothing_patched, settle
 
 if TYPE_CHECKING:

@@ -107,8 +107,8 @@ async def test_connection_that_does_not_open(
 
     # Over the socket it is the TLS handshake that nobody answers.
     await network.serve(replying(stay=True))
-    monkeypatch.setattr("aiotest_kit._memory.MemoryDoor.open", open)
-    monkeypatch.setattr("aiotest_kit._memory.MemoryDoor.open_now", lambda *args: None)
+    monkeypatch.setattr("aiotest_kit._memory_door.door.MemoryDoor.open", open)
+    monkeypatch.setattr("aiotest_kit._memory_door.door.MemoryDoor.open_now", lambda *args: None)
     timeout = aiohttp.ClientTimeout(**{limit: 0.3})
     found = []
     for opened in (network.open_session, door.open_session):

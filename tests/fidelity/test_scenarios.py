@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from aiotest_kit import Router, mock_session, virtual_time
-from aiotest_kit._pipe import MemoryTransport
+from aiotest_kit._transport.memory import MemoryTransport
 from tests.fidelity.conftest import Network
 from tests.fidelity.ends import Client
 from tests.fidelity.scenarios import SCENARIOS, TABLES, Scenario

@@ -18,7 +18,7 @@ import pytest
 from multidict import CIMultiDict
 
 from aiotest_kit import Part, Router
-from aiotest_kit._pipe import MemoryTransport
+from aiotest_kit._transport.memory import MemoryTransport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

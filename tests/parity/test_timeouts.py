@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from aiotest_kit import Request, Router
-from aiotest_kit._memory import MemoryDoor
+from aiotest_kit._memory_door.door import MemoryDoor
 
 if TYPE_CHECKING:
     from tests.parity.conftest import Door, Settle

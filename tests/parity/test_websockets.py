@@ -34,7 +34,7 @@ from aiotest_kit import (
     send_bytes,
     send_json,
 )
-from aiotest_kit._router import Router
+from aiotest_kit._routing.router import Router
 
 
 @dataclass

@@ -16,7 +16,7 @@ import aiotest_kit
 
 # A run in this process drops what it is the first to import. Neither may an extension module be imported
 # twice, nor what the package remembers: the plugin, and each of its names once it was asked for.
-import aiotest_kit._intercept
+import aiotest_kit._memory_door.mock
 import aiotest_kit.pytest_plugin
 
 for name in aiotest_kit.__all__:

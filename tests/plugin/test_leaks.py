@@ -309,7 +309,7 @@ import sys
 import aiohttp
 
 async def test_it(request):
-    assert not request.config.pluginmanager.has_plugin("aiotest_kit._leak_plugin")
+    assert not request.config.pluginmanager.has_plugin("aiotest_kit._plugin.leak_hooks")
     assert "_aiotest_leaks" not in request.fixturenames
     assert "ClientSession.__init__" == aiohttp.ClientSession.__init__.__qualname__
     assert "aiohttp.client" == aiohttp.ClientSession.__init__.__globals__["__name__"]

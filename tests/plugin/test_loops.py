@@ -10,7 +10,7 @@ PRELUDE = """
 import asyncio, contextlib, unittest
 import aiohttp, pytest, pytest_asyncio
 from aiohttp import web
-from aiotest_kit._loops import stack_of
+from aiotest_kit._plugin.loops import stack_of
 
 due, closed = [], []
 

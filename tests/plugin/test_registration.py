@@ -167,8 +167,8 @@ def test_it(request):
 import sys
 
 def test_it():
-    assert "aiotest_kit._stacks" in sys.modules
-    assert [] == [name for name in ("aiohttp", "yarl", "aiotest_kit._loops") if name in sys.modules]
+    assert "aiotest_kit._plugin.loop_fixtures" in sys.modules
+    assert [] == [name for name in ("aiohttp", "yarl", "aiotest_kit._plugin.loops") if name in sys.modules]
 """
         )
         (suite.pytester.path / "client.py").unlink()

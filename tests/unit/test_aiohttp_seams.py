@@ -21,7 +21,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from aiotest_kit import Router, _aiohttp, _aiohttp_connectors, _aiohttp_views, mock, mock_session
-from aiotest_kit._aiohttp import (
+from aiotest_kit._aiohttp.client import (
     connect_through,
     full_url,
     is_idle,
@@ -32,8 +32,8 @@ from aiotest_kit._aiohttp import (
     stream_reader,
     watch_handlers,
 )
-from aiotest_kit._aiohttp_connectors import Dial, MemoryTCPConnector
-from aiotest_kit._aiohttp_views import View, follow_loop, view_of
+from aiotest_kit._aiohttp.connectors import Dial, MemoryTCPConnector
+from aiotest_kit._aiohttp.stand_ins import View, follow_loop, view_of
 
 VERSION = tuple(int(part) for part in aiohttp.__version__.split(".")[:2])
 

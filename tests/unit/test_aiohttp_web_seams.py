@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import BaseTestServer
 
-from aiotest_kit import _aiohttp_web
+from aiotest_kit._aiohttp import server as _aiohttp_web
 
 from .test_aiohttp_seams import find, shape, stays
 

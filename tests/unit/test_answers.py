@@ -13,9 +13,9 @@ from aiohttp import web
 from yarl import URL
 
 from aiotest_kit import Origin, Reply, Request, UsageError
-from aiotest_kit._answers import Answer, Raise, Raw, as_answer, redirect, reply_of
-from aiotest_kit._incoming import Incoming
-from aiotest_kit._streams import Stream, sse
+from aiotest_kit._responders.responder import Answer, Raise, Raw, as_answer, redirect, reply_of
+from aiotest_kit._http.body import Incoming
+from aiotest_kit._responders.stream import Stream, sse
 
 REQUEST = Request("GET", Origin("http", "api.test", 80), "/users/7?q=x")
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from aiotest_kit import Call, Origin, Reply, Request, Route, Router
-from aiotest_kit._attempts import Attempt, Attempts
+from aiotest_kit._server.retries import Attempt, Attempts
 
 API = Origin("http", "api.test", 80)
 

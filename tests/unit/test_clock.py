@@ -18,7 +18,7 @@ from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
 from aiotest_kit import Router, UsageError, VirtualTimeError, mock, mock_session, virtual_time
-from aiotest_kit._clock import check_loop
+from aiotest_kit._virtual_time.clock import check_loop
 
 HOUR = 3600
 Door: TypeAlias = tuple[str, aiohttp.ClientSession]

@@ -16,8 +16,8 @@ import pytest
 from dirty_equals import IsInt, IsPartialDict
 
 from aiotest_kit._errors import UsageError, check_options
-from aiotest_kit._expected import MISSING, Exact, Subset
-from aiotest_kit._patterns import RequestPattern
+from aiotest_kit._matching.values import MISSING, Exact, Subset
+from aiotest_kit._matching.request_pattern import RequestPattern
 
 from .conftest import ask_json, check, check_match, long
 

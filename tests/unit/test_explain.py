@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from yarl import URL
 
-from aiotest_kit._expected import MISSING, Exact, Mismatch, Subset
-from aiotest_kit._explain import (
+from aiotest_kit._matching.values import MISSING, Exact, Mismatch, Subset
+from aiotest_kit._reports.near_misses import (
     Near,
     explain_mismatches,
     explain_miss,
@@ -20,8 +20,8 @@ from aiotest_kit._explain import (
     explain_unused,
     nearest,
 )
-from aiotest_kit._messages import Origin, Request
-from aiotest_kit._patterns import RequestPattern
+from aiotest_kit._http.request import Origin, Request
+from aiotest_kit._matching.request_pattern import RequestPattern
 
 
 @dataclass

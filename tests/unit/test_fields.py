@@ -9,10 +9,10 @@ import pytest
 from dirty_equals import IsPartialDict, IsStr
 from multidict import MultiDict
 
-from aiotest_kit._expected import MISSING, Exact, Subset
-from aiotest_kit._fields import fields_pattern
-from aiotest_kit._messages import Part, Request
-from aiotest_kit._patterns import RequestPattern
+from aiotest_kit._matching.values import MISSING, Exact, Subset
+from aiotest_kit._matching.fields import fields_pattern
+from aiotest_kit._http.request import Part, Request
+from aiotest_kit._matching.request_pattern import RequestPattern
 
 from .conftest import ask, ask_json, check, check_match, long
 

@@ -20,8 +20,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aiotest_kit import Origin, Router, Upstream
-from aiotest_kit._peer import Peer
-from aiotest_kit._reading import HEAD_TOO_LONG, LONGEST_BODY, LONGEST_HEAD, MOST_FIELDS, RequestReader
+from aiotest_kit._server.protocol import Peer
+from aiotest_kit._http.readers import HEAD_TOO_LONG, LONGEST_BODY, LONGEST_HEAD, MOST_FIELDS, RequestReader
 
 INPUTS = int(os.environ.get("AIOTEST_KIT_HOSTILE", "1000"))
 PROFILE = settings(
@@ -253,7 +253,7 @@ def test_long_head_in_one_piece() -> None:
 
 async def test_endless_body(monkeypatch: pytest.MonkeyPatch) -> None:
     """A body that does not say how long it is is refused when it is too long."""
-    monkeypatch.setattr("aiotest_kit._reading.LONGEST_BODY", 10_000)
+    monkeypatch.setattr("aiotest_kit._http.readers.LONGEST_BODY", 10_000)
     async with Upstream(router=routes()) as up:
         start = b"POST /form HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
         received = await talk(up.port, start, *[b"400\r\n" + HUGE + b"\r\n"] * 20)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from aiotest_kit._incoming import AHEAD, MOST_KEPT, Incoming
+from aiotest_kit._http.body import AHEAD, MOST_KEPT, Incoming
 
 
 class Sender:

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from aiotest_kit._leaks import LeakCheck, Makers
+from aiotest_kit._plugin.leaks import LeakCheck, Makers
 from aiotest_kit._location import shown_path
 
 

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import pytest
 
 from aiotest_kit import UsageError
-from aiotest_kit._lifespan import Lifespan, end_lives, end_lives_soon
+from aiotest_kit._asyncio.lifespan import Lifespan, end_lives, end_lives_soon
 
 
 class App:

@@ -8,9 +8,9 @@ import pytest
 from aiohttp import web
 
 from aiotest_kit import Origin, Router, mock_session
-from aiotest_kit._memory import SessionDoor, cancel_tasks
-from aiotest_kit._peer import Peer
-from aiotest_kit._pipe import connected
+from aiotest_kit._memory_door.door import SessionDoor, cancel_tasks
+from aiotest_kit._server.protocol import Peer
+from aiotest_kit._transport.memory import connected
 
 
 async def for_ever() -> None:

@@ -8,8 +8,8 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from aiotest_kit import Call, Origin, Part, Reply, Request, Route, Router
-from aiotest_kit._codings import CODINGS, compress
-from aiotest_kit._messages import parse_cookies
+from aiotest_kit._http.content_coding import CODINGS, compress
+from aiotest_kit._http.request import parse_cookies
 
 API = Origin("http", "api.test", 80)
 

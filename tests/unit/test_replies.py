@@ -10,7 +10,7 @@ import pytest
 from multidict import CIMultiDict
 
 from aiotest_kit import Reply, UsageError
-from aiotest_kit._replies import LONGEST_SHARED, ReplyOptions, as_reply, phrase, reply_of_status, with_body
+from aiotest_kit._http.reply import LONGEST_SHARED, ReplyOptions, as_reply, phrase, reply_of_status, with_body
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_optional_codings(
         except KeyError:
             raise ImportError(name) from None
 
-    monkeypatch.setattr("aiotest_kit._codings.import_module", import_module)
+    monkeypatch.setattr("aiotest_kit._http.content_coding.import_module", import_module)
     if installed is None:
         with pytest.raises(UsageError) as caught:
             Reply(text="x", compress=coding)

@@ -13,8 +13,8 @@ import pytest
 
 from aiotest_kit import Router, UsageError
 from aiotest_kit.__main__ import main
-from aiotest_kit._route_file import routes_in
-from aiotest_kit._serve import parser, serve
+from aiotest_kit._cli.route_file import routes_in
+from aiotest_kit._cli.serve import parser, serve
 from tests.unit.conftest import ask
 
 ROUTES = """{
@@ -258,7 +258,7 @@ def test_command(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 
     async def stop_at_once() -> None: ...
 
-    monkeypatch.setattr("aiotest_kit._serve.told_to_stop", stop_at_once)
+    monkeypatch.setattr("aiotest_kit._cli.serve.told_to_stop", stop_at_once)
     write(folder, json.dumps([]))
 
     assert 0 == main(["serve", "routes.json"])

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from aiotest_kit import Call, Miss, Origin, Request, Route, Router, UsageError
-from aiotest_kit._routes import HandlerError, Kept
-from aiotest_kit._strict import Policy, Watch
+from aiotest_kit._routing.route import HandlerError, Kept
+from aiotest_kit._plugin.strictness import Policy, Watch
 
 API = Origin("http", "api.test", 80)
 STRICT = Policy()

@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 
 from aiotest_kit import LoopMismatchError, Request, Router, UnmatchedRequest, Upstream, UsageError, mock
-from aiotest_kit._loop_thread import LoopThread
+from aiotest_kit._asyncio.loop_thread import LoopThread
 
 PATIENCE = 5.0
 

@@ -7,8 +7,8 @@ import pytest
 from yarl import URL
 
 from aiotest_kit._errors import UsageError
-from aiotest_kit._patterns import RequestPattern
-from aiotest_kit._urls import WITHIN_SEGMENT, join_prefix
+from aiotest_kit._matching.request_pattern import RequestPattern
+from aiotest_kit._matching.urls import WITHIN_SEGMENT, join_prefix
 
 from .conftest import ask, check, check_match
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from aiotest_kit._waiting import Waiters
+from aiotest_kit._asyncio.waiters import Waiters
 
 
 def condition(*answers: bool) -> Callable[[], bool]:

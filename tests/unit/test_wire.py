@@ -4,9 +4,9 @@ import httptools
 import pytest
 
 from aiotest_kit import Origin, Reply, Request
-from aiotest_kit._incoming import MOST_KEPT, Incoming
-from aiotest_kit._reading import ReplyReader, RequestReader
-from aiotest_kit._wire import (
+from aiotest_kit._http.body import MOST_KEPT, Incoming
+from aiotest_kit._http.readers import ReplyReader, RequestReader
+from aiotest_kit._http.writers import (
     Framing,
     chunk,
     closes,

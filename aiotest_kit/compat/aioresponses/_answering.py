@@ -13,8 +13,8 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from aiotest_kit import Hit, Mock, Router
 
-from ..._aiohttp import show_headers
-from ..._aiohttp_views import follow_loop
+from ..._aiohttp.client import show_headers
+from ..._aiohttp.stand_ins import follow_loop
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence

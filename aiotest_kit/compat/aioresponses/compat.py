@@ -14,7 +14,7 @@ from multidict import MultiDict
 from packaging.version import Version
 from yarl import URL
 
-from ..._aiohttp import stream_reader
+from ..._aiohttp.client import stream_reader
 
 if TYPE_CHECKING:
     import asyncio

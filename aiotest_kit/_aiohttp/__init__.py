@@ -1,0 +1,1 @@
+"""_aiohttp: see its modules."""

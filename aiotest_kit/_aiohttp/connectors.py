@@ -1,0 +1,386 @@
+"""Connectors whose connections a door opens: what aiohttp's connectors do not document, and nothing else.
+
+See `_aiohttp.client`. Knows what a connector asks for, and what a door gives. Knows nothing of routes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import defaultdict, deque
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+
+import aiohttp
+from aiohttp import client_exceptions, helpers
+
+from .client import connect_through, maker
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Coroutine, Iterator
+
+    from aiohttp.abc import AbstractResolver
+    from aiohttp.client_proto import ResponseHandler
+    from aiohttp.client_reqrep import ClientRequest
+    from aiohttp.connector import Connection
+    from aiohttp.tracing import Trace
+    from yarl import URL
+
+__all__ = [
+    "NO_RESOLVER",
+    "Dial",
+    "Door",
+    "FailingDoor",
+    "MemoryConnector",
+    "MemoryTCPConnector",
+    "MemoryUnixConnector",
+    "Redial",
+    "before_connect",
+    "empty_cache",
+    "empty_pool",
+    "expect_jumps",
+]
+
+NAMES_RESOLVE_TO = "192.0.2.1"
+"""The address of every stubbed host name, from the block for examples (RFC 5737)."""
+
+
+class Dial(NamedTuple):
+    """What a connector asks for when it needs a new connection.
+
+    `url` is that of the request, or of the proxy. `address` is a `(host, port)` pair, with flow and scope
+    behind it for IPv6, or the path of a unix socket. `ssl` is None for a plain connection.
+    """
+
+    url: URL
+    address: tuple[Any, ...] | str
+    ssl: ssl.SSLContext | None
+    server_hostname: str | None
+
+
+class Door(Protocol):
+    """What a memory connector needs of the door that it belongs to."""
+
+    def open_now(self, dial: Dial, factory: Callable[[], Any]) -> ResponseHandler | None:
+        """The protocol of a new connection, told of it; None where opening it takes time or fails."""
+        ...
+
+    async def open(
+        self, dial: Dial, factory: Callable[[], ResponseHandler]
+    ) -> tuple[asyncio.Transport, ResponseHandler]:
+        """A new connection, its protocol told of it."""
+        ...
+
+    def start_tls(self, transport: Any, protocol: ResponseHandler, dial: Dial) -> None:
+        """The tunnel of a proxy was opened: what follows is TLS."""
+        ...
+
+    async def left(self) -> None:
+        """The connector was closed."""
+        ...
+
+    @property
+    def fails_connections(self) -> bool:
+        """Whether `foresee` may find something."""
+        ...
+
+    def foresee(
+        self, request: ClientRequest, timeout: aiohttp.ClientTimeout, call: object, /
+    ) -> FailingDoor | None:
+        """Where to connect for `request` instead, to fail; None where it is to go well."""
+        ...
+
+    def may_redial(self, transport: Any, fail: Redial, /) -> None:
+        """Tell how the request that is about to be sent could still fail to connect."""
+        ...
+
+    def acquired(
+        self, transport: Any, request: ClientRequest, timeout: aiohttp.ClientTimeout, call: object, /
+    ) -> None:
+        """A connection was taken for `request`, new or from the pool.
+
+        `call` is the same object for all that one call of a session sends: redirects, and the silent second
+        attempt of an idempotent request.
+        """
+        ...
+
+
+class FailingDoor(Door, Protocol):
+    """A door of one connection, which fails."""
+
+    asks_for_name: bool
+    """Whether the name is looked up in any case, known or not."""
+    has_certificate: bool
+    """Whether it shows a certificate whose digest can be compared."""
+
+    def look_up(self, host: str) -> None:
+        """Raise what looking up the name gives."""
+        ...
+
+    async def ready(self) -> None:
+        """Return when it is time to fail."""
+        ...
+
+    def failed(self, exc: BaseException) -> None:
+        """Take note of what became of it."""
+        ...
+
+
+class Redial(Protocol):
+    """Fails to connect, as `fail_to_connect` does."""
+
+    def __call__(self, failing: FailingDoor, *, traces: list[Trace]) -> Coroutine[Any, Any, None]:
+        """Raise what aiohttp makes of it."""
+        ...
+
+
+class NoResolver:
+    """A resolver that knows one address and asks nobody."""
+
+    def __init__(self, look_up: Callable[[str], None] | None = None) -> None:
+        self.on_lookup = look_up
+
+    async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[dict[str, object]]:
+        if self.on_lookup is not None:
+            self.on_lookup(host)
+        return [
+            {
+                "hostname": host,
+                "host": NAMES_RESOLVE_TO,
+                "port": port,
+                "family": family,
+                "proto": 0,
+                "flags": 0,
+            }
+        ]
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+NO_RESOLVER = cast("AbstractResolver", NoResolver())
+
+
+class MemoryConnector(aiohttp.BaseConnector):
+    """A connector of which only the last step, opening a socket, is replaced.
+
+    Pool, limits, queue, traces, proxies and the wrapping of errors are aiohttp's own.
+    """
+
+    _door: Door
+    _ahead = 0.0
+    """What the loop's clock was ahead of the real one, in seconds, when the pool was last looked at."""
+
+    async def connect(
+        self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> Connection:
+        """A connection for `req`, as `BaseConnector.connect` gives it."""
+        before_connect(self, req)
+        door = self._door
+        fails_some = door.fails_connections
+        if fails_some:
+            failing = door.foresee(req, timeout, traces)
+            if failing is not None:
+                await fail_to_connect(self, failing, req, traces, timeout)
+        connection = await connect_through(self, req, traces, timeout)
+        # aiohttp makes a new list of traces for each call of a session and keeps it over redirects and
+        # retries, so its identity tells the attempts of one call from two calls.
+        door.acquired(connection.transport, req, timeout, traces)
+        if fails_some:
+            fail = partial(fail_to_connect, self, req=req, timeout=timeout, is_limited=False)
+            door.may_redial(connection.transport, fail)
+        return connection
+
+    async def close(self, *args: Any, **options: Any) -> None:
+        """Close the connections; with a session's own door, what answers on them ends too."""
+        await super().close(*args, **options)
+        await self._door.left()
+
+    def _release(self, key: Any, protocol: ResponseHandler, *, should_close: bool = False) -> None:
+        if clocks_jump:
+            age_pool(self)
+        super()._release(key, protocol, should_close=should_close)
+
+    def _cleanup(self) -> None:
+        age_pool(self)
+        super()._cleanup()
+
+    async def _dial(
+        self,
+        req: ClientRequest,
+        timeout: aiohttp.ClientTimeout,
+        dial: Dial,
+        client_error: Callable[..., Exception],
+    ) -> tuple[asyncio.Transport, ResponseHandler]:
+        """A connection, or the exception that aiohttp makes of what went wrong."""
+        with wrapping(req, client_error):
+            async with helpers.ceil_timeout(timeout.sock_connect, ceil_threshold=timeout.ceil_threshold):
+                return await self._door.open(dial, cast("Any", self._factory))
+
+
+def before_connect(connector: MemoryConnector, req: ClientRequest) -> None:
+    """What comes before aiohttp's own `connect`: the response's maker, and connections that have aged."""
+    make = maker.get()
+    if make is not None:
+        # A request makes its response by calling what it has as its class.
+        req.response_class = cast("Any", partial(make, req.response_class))
+    if clocks_jump:
+        age_pool(connector)
+
+
+clocks_jump = False
+"""Whether the clock of some loop is, or was, not the real one."""
+
+
+def expect_jumps() -> None:
+    """Say that the clock of a loop is going to jump, as in virtual time."""
+    global clocks_jump
+    clocks_jump = True
+
+
+def age_pool(connector: MemoryConnector) -> None:
+    """Have pooled connections be as old as the loop's clock says: aiohttp goes by the real one."""
+    ahead = connector._loop.time() - monotonic()
+    jumped = ahead - connector._ahead
+    connector._ahead = ahead
+    for pooled in connector._conns.values():
+        for index, (protocol, since) in enumerate(pooled):
+            pooled[index] = protocol, since - jumped
+
+
+@contextlib.contextmanager
+def wrapping(req: ClientRequest, client_error: Callable[..., Exception]) -> Iterator[None]:
+    """Make of what goes wrong in the block the exception that aiohttp does.
+
+    The clauses and their order are those of `TCPConnector._wrap_create_connection`.
+    """
+    try:
+        yield
+    except client_exceptions.cert_errors as exc:
+        raise aiohttp.ClientConnectorCertificateError(req.connection_key, exc) from exc
+    except client_exceptions.ssl_errors as exc:
+        raise aiohttp.ClientConnectorSSLError(req.connection_key, exc) from exc
+    except OSError as exc:
+        if exc.errno is None and isinstance(exc, asyncio.TimeoutError):
+            raise
+        raise client_error(req.connection_key, exc) from exc
+
+
+class MemoryTCPConnector(MemoryConnector, aiohttp.TCPConnector):
+    """A `TCPConnector` whose connections a door opens. `settings` are those of `TCPConnector`."""
+
+    def __init__(self, door: Door, **settings: Any) -> None:
+        super().__init__(**{**settings, "resolver": NO_RESOLVER})
+        self._door = door
+
+    async def _create_connection(
+        self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> ResponseHandler:
+        url = req.url
+        if not traces and req.proxy is None and not helpers.is_ip_address(url.raw_host):
+            # Where nothing is traced, nobody can tell whether a name was looked up; and what is there at once
+            # needs no timeouts. The whole path costs more than the call.
+            context = self._get_ssl_context(req)
+            hostname = (req.server_hostname or url.raw_host or "").rstrip(".") if context else None
+            address = (NAMES_RESOLVE_TO, req.port)
+            protocol = self._door.open_now(Dial(url, address, context, hostname), self._factory)
+            if protocol is not None:
+                return protocol
+        return await super()._create_connection(req, traces, timeout)
+
+    async def _wrap_create_connection(
+        self,
+        *args: Any,
+        addr_infos: list[Any],
+        req: ClientRequest,
+        timeout: aiohttp.ClientTimeout,
+        client_error: type[Exception] = aiohttp.ClientConnectorError,
+        **kwargs: Any,
+    ) -> tuple[asyncio.Transport, ResponseHandler]:
+        address = addr_infos[0][4]
+        dial = Dial(req.url, address, kwargs.get("ssl"), kwargs.get("server_hostname"))
+        return await self._dial(req, timeout, dial, client_error)
+
+    async def _start_tls_connection(
+        self,
+        underlying_transport: asyncio.Transport,
+        req: ClientRequest,
+        timeout: aiohttp.ClientTimeout,
+        client_error: type[Exception] = aiohttp.ClientConnectorError,
+    ) -> tuple[asyncio.BaseTransport, ResponseHandler]:
+        protocol = self._factory()
+        address = underlying_transport.get_extra_info("peername")
+        dial = Dial(req.url, address, self._get_ssl_context(req), req.server_hostname or req.host)
+        try:
+            with wrapping(req, client_error):
+                self._door.start_tls(underlying_transport, protocol, dial)
+            fingerprint = self._get_fingerprint(req)
+            if fingerprint is not None:
+                fingerprint.check(underlying_transport)
+        except BaseException:
+            underlying_transport.close()
+            raise
+        protocol.connection_made(underlying_transport)
+        return underlying_transport, protocol
+
+    def _get_fingerprint(self, req: ClientRequest) -> aiohttp.Fingerprint | None:
+        """None where no certificate is there whose digest could be compared."""
+        return super()._get_fingerprint(req) if getattr(self._door, "has_certificate", False) else None
+
+
+class MemoryUnixConnector(MemoryConnector, aiohttp.UnixConnector):
+    """A `UnixConnector` whose connections a door opens."""
+
+    async def _create_connection(
+        self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> ResponseHandler:
+        def unix_error(key: Any, exc: OSError) -> Exception:
+            return client_exceptions.UnixClientConnectorError(self.path, key, exc)
+
+        _, protocol = await self._dial(req, timeout, Dial(req.url, self.path, None, None), unix_error)
+        return protocol
+
+
+def empty_pool(connector: Any) -> dict[Any, Any]:
+    """What a connector of this aiohttp pools in: a defaultdict of deques since 3.11, a dict before."""
+    return defaultdict(deque) if isinstance(connector._conns, defaultdict) else {}
+
+
+def empty_cache(names: Any) -> Any:
+    """A DNS cache with the settings of another one."""
+    return type(names)(ttl=names._ttl)
+
+
+async def fail_to_connect(
+    connector: MemoryConnector,
+    failing: FailingDoor,
+    req: ClientRequest,
+    traces: list[Trace],
+    timeout: aiohttp.ClientTimeout,
+    *,
+    is_limited: bool = True,
+) -> None:
+    """Raise what aiohttp makes of a new connection that fails; return if the client does not notice.
+
+    The settings, limits and traces are those of `connector`; nothing is pooled. A request that has its
+    connection already, which may be the last, is not to be limited.
+    """
+    alone: Any = type(connector).__new__(type(connector))
+    vars(alone).update(vars(connector))
+    alone._door = failing
+    alone._conns = empty_pool(connector)
+    if not is_limited:
+        alone._limit = alone._limit_per_host = 0
+    if failing.asks_for_name and isinstance(alone, MemoryTCPConnector):
+        alone._resolver = cast("AbstractResolver", NoResolver(failing.look_up))
+        alone._cached_hosts = empty_cache(alone._cached_hosts)
+        alone._throttle_dns_futures = {}
+    try:
+        await failing.ready()
+        connection = await connect_through(alone, req, traces, timeout)
+    except BaseException as exc:
+        failing.failed(exc)
+        raise
+    connection.close()

@@ -1,0 +1,1 @@
+"""_app_door: see its modules."""

@@ -1,0 +1,170 @@
+"""One run of an app, from its startup to its cleanup, and the keys that are overridden meanwhile.
+
+An app may be served by several servers at once: the first starts it, the last cleans up, and then the app is
+as it was before, ready for another run on another loop. Knows apps. Knows nothing of servers or of stubs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from aiohttp import web
+
+from .._aiohttp.server import apps_of, installed_resolve, leave_as_before, replace_resolve, state_of
+from .._errors import LoopMismatchError, UsageError, one_line
+from .connection import visit_of
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["AppRun", "Override", "checked_key", "run_of"]
+
+T = TypeVar("T")
+MISSING: Any = object()
+
+
+class AppRun:
+    """An app while at least one server serves it; itself what resolves the app's requests meanwhile."""
+
+    def __init__(self, app: web.Application) -> None:
+        self.app = app
+        self.loop = asyncio.get_running_loop()
+        self.overrides = Overrides()
+        self.is_started = False
+        """Whether the app was started."""
+        self.is_over = False
+        """Whether no server needs the app any more."""
+        self._servers = 0
+        self._put_back = leave_as_before(apps_of(app))
+        self._resolve = replace_resolve(app, self)
+
+    async def __call__(self, request: web.Request) -> web.UrlMappingMatchInfo:
+        """What the app's router says of a request, and what its visit makes of that."""
+        match_info = await self._resolve(request)
+        visit = visit_of(request)
+        return match_info if visit is None else visit.resolved(match_info)
+
+    def join(self) -> None:
+        """One more server needs the app."""
+        self._servers += 1
+
+    def leave(self) -> None:
+        """One server needs the app no more."""
+        self._servers -= 1
+        self.is_over = not self._servers
+
+    def started(self) -> None:
+        """The app is up."""
+        self.is_started = True
+        self.overrides.prevail()
+
+    def end(self) -> None:
+        """Leave the app as it was."""
+        replace_resolve(self.app, None)
+        self._put_back()
+
+
+def run_of(app: web.Application) -> AppRun:
+    """The run that an app has now, a new one if it has none.
+
+    Raises:
+        LoopMismatchError: the app runs on another loop.
+    """
+    run = installed_resolve(app)
+    if isinstance(run, AppRun):
+        if run.loop is asyncio.get_running_loop():
+            return run
+        if not run.loop.is_closed():
+            raise LoopMismatchError(
+                f"{app!r} is served on another event loop already; close that client first, "
+                "or make an app for each"
+            )
+        # Its loop was closed under it.
+        run.end()
+    return AppRun(app)
+
+
+class Override(Generic[T]):
+    """A key of an app that has another value, until the block ends or the client is closed."""
+
+    def __init__(self, app: web.Application, key: web.AppKey[T] | str, value: T) -> None:
+        self.app = app
+        self.key = key
+        self.value = value
+        self._overrides: Overrides | None = None
+        self._is_over = False
+
+    def __repr__(self) -> str:
+        return f"<Override of {self.key!r}: {one_line(self.value, 60)}>"
+
+    def __enter__(self) -> T:
+        return self.value
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.undo()
+
+    def put(self, overrides: Overrides) -> None:
+        """Let it have effect, unless it has ended."""
+        if not self._is_over:
+            self._overrides = overrides
+            overrides.add(self)
+
+    def undo(self) -> None:
+        """Give the key back the value that it would have had."""
+        self._is_over = True
+        if self._overrides is not None:
+            self._overrides.remove(self)
+            self._overrides = None
+
+
+class Overrides:
+    """The keys of an app and its sub-apps that are overridden; of several values of a key, the last holds."""
+
+    def __init__(self) -> None:
+        self._of_key: defaultdict[tuple[web.Application, Any], list[Override[Any]]] = defaultdict(list)
+        self._own: dict[tuple[web.Application, Any], Any] = {}
+
+    def add(self, override: Override[Any]) -> None:
+        """Put one on top."""
+        place = override.app, override.key
+        if place not in self._of_key:
+            self._own[place] = state_of(override.app).get(override.key, MISSING)
+        self._of_key[place].append(override)
+        self._set(place, override.value)
+
+    def remove(self, override: Override[Any]) -> None:
+        """Take one away, wherever it is."""
+        place = override.app, override.key
+        left = self._of_key[place]
+        left.remove(override)
+        if left:
+            self._set(place, left[-1].value)
+        else:
+            del self._of_key[place]
+            self._set(place, self._own.pop(place))
+
+    def prevail(self) -> None:
+        """Take what the startup has set for the app's own, and put the overrides on top again."""
+        for place, overrides in self._of_key.items():
+            app, key = place
+            value = state_of(app).get(key, MISSING)
+            if value is not overrides[-1].value:
+                self._own[place] = value
+                self._set(place, overrides[-1].value)
+
+    def _set(self, place: tuple[web.Application, Any], value: object) -> None:
+        app, key = place
+        if value is MISSING:
+            state_of(app).pop(key, None)
+        else:
+            state_of(app)[key] = value
+
+
+def checked_key(key: object) -> None:
+    """Refuse what an app cannot have for a key."""
+    if not isinstance(key, (str, web.AppKey)):
+        raise UsageError(f"a key of an app is a web.AppKey or a str; got {one_line(key)}")

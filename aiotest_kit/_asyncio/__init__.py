@@ -1,0 +1,1 @@
+"""_asyncio: see its modules."""

@@ -1,0 +1,125 @@
+"""The life of an app: started when it is first needed, ended once, on one loop and in one task.
+
+Knows asyncio only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from .._errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from contextlib import AbstractAsyncContextManager
+
+__all__ = ["Lifespan", "end_lives", "end_lives_soon"]
+
+T = TypeVar("T")
+
+
+class Lifespan(Generic[T]):
+    """A context that is entered at the first use, and left when the mock closes or its loop ends.
+
+    It lives in a task of its own: what is entered in a task, such as a cancel scope, has to be left in it.
+    """
+
+    def __init__(self, enter: Callable[[], AbstractAsyncContextManager[T]]) -> None:
+        self._enter = enter
+        self._task: asyncio.Task[None] | None = None
+        self._ready: asyncio.Future[T] | None = None
+        self._stop = asyncio.Event()
+
+    async def entered(self, note: Callable[[BaseException], None]) -> T:
+        """What the context gives; `note` keeps an error of its end, if this is the first use.
+
+        Raises:
+            UsageError: it lives on another loop.
+        """
+        loop = asyncio.get_running_loop()
+        task = self._task
+        if task is not None and task.get_loop() is not loop and not task.done() and not gone(task):
+            raise UsageError("the mounted app was started on another loop, which has not ended")
+        if task is None or task.done() or gone(task):
+            self._stop = asyncio.Event()
+            self._ready = loop.create_future()
+            self._task = loop.create_task(self._live(self._ready, note))
+        assert self._ready is not None
+        return await asyncio.shield(self._ready)
+
+    async def _live(self, ready: asyncio.Future[T], note: Callable[[BaseException], None]) -> None:
+        try:
+            async with self._enter() as value:
+                ready.set_result(value)
+                await self._stop.wait()
+        except (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError):
+            raise
+        except BaseException as exc:  # pytest's outcomes are no Exceptions
+            if ready.done():
+                note(exc)
+            else:
+                ready.set_exception(exc)
+                # Who waited may have gone.
+                ready.exception()
+        finally:
+            if not ready.done():
+                ready.cancel()
+
+    def end_soon(self) -> None:
+        """End it, from any thread; at once if its loop can be run here."""
+        task = self._task
+        if task is None or task.done():
+            return
+        loop = task.get_loop()
+        if loop.is_closed():
+            abandon(task)
+        elif loop.is_running():
+            loop.call_soon_threadsafe(self._stop.set)
+        else:
+            self._stop.set()
+            if not is_running_here():
+                loop.run_until_complete(asyncio.wait([task]))
+
+    async def end(self) -> None:
+        """End it, and wait for that if it lives on the running loop."""
+        self.end_soon()
+        task = self._task
+        if task is not None and task.get_loop() is asyncio.get_running_loop():
+            await asyncio.wait([task])
+
+
+def gone(task: asyncio.Task[None]) -> bool:
+    """Whether the loop of a task was closed."""
+    return task.get_loop().is_closed()
+
+
+def is_running_here() -> bool:
+    """Whether a loop runs in this thread."""
+    with suppress(RuntimeError):
+        asyncio.get_running_loop()
+        return True
+    return False
+
+
+def abandon(task: asyncio.Task[None]) -> None:
+    """End a task whose loop was closed under it: its context can not be left any more."""
+    # The only way to tell asyncio that nobody is to be warned of it.
+    setattr(task, "_log_destroy_pending", False)  # noqa: B010
+    coroutine = task.get_coro()
+    assert coroutine is not None
+    with suppress(RuntimeError):
+        coroutine.close()
+
+
+def end_lives_soon(lives: Iterable[Lifespan[Any]]) -> None:
+    """End them, from any thread."""
+    for life in lives:
+        life.end_soon()
+
+
+async def end_lives(lives: Iterable[Lifespan[Any]]) -> None:
+    """End them, and wait for those of the running loop."""
+    for life in lives:
+        await life.end()

@@ -1,0 +1,351 @@
+"""Bytes to messages: the requests that clients send, and the replies of other servers.
+
+No I/O, no loop, no routes. RFC 9112, with the parser of Node.js (httptools).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import httptools
+from yarl import URL
+
+from .body import Kept
+from .request import DEFAULT_PORTS, Origin, Request
+from .reply import reply_as_sent, with_body
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .body import Incoming
+    from .reply import Reply
+
+__all__ = ["Refusal", "ReplyReader", "RequestReader", "refusal_of_length"]
+
+Field = tuple[bytes, bytes]
+MOST_KEPT_FIELDS = 1024
+MOST_KEPT_REQUESTS = 256
+LONGEST_KEPT_REQUEST = 4096
+SWITCHING_PROTOCOLS = 101
+
+# What came whole and alone, and the request that it is. The same bytes are the same request on every
+# connection to an origin, and a suite sends the same few in each of its tests: those are parsed once.
+kept_requests: dict[tuple[bytes, Origin, bool], Request] = {}
+
+# Beyond these a client is broken or hostile; common servers take a quarter of it. They keep what one
+# connection can make us hold within bounds.
+LONGEST_HEAD = 64 * 1024
+MOST_FIELDS = 256
+LONGEST_BODY = 256 * 1024 * 1024
+
+HOST = re.compile(rb"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::([0-9]{1,5}))?", re.IGNORECASE)
+"""The value of a `Host` field: a literal IPv6 address, or a name or IPv4 address, and a port."""
+LONGEST_HOST = 262
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a connection is of no more use: a status (RFC 9110, 15.5), and what is wrong."""
+
+    status: str
+    text: str
+
+    def render(self) -> bytes:
+        """What the client is told."""
+        body = self.text.encode("utf-8", "backslashreplace") + b"\n"
+        fields = (
+            f"Content-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}\r\nConnection: close"
+        )
+        return f"HTTP/1.1 {self.status}\r\n{fields}\r\n\r\n".encode() + body
+
+
+VERSIONS = ("1.1", "1.0")
+BAD_REQUEST = "400 Bad Request"
+HEAD_TOO_LONG = Refusal(
+    "431 Request Header Fields Too Large", f"the head of the request is longer than {LONGEST_HEAD} bytes"
+)
+TOO_MANY_FIELDS = Refusal(
+    "431 Request Header Fields Too Large", f"the request has more than {MOST_FIELDS} header fields"
+)
+BODY_TOO_LONG = Refusal(
+    "413 Content Too Large",
+    f"the body of the request is longer than {LONGEST_BODY} bytes; route.raw(...) reads any",
+)
+
+
+class Refused(Exception):
+    """Ends the parsing of what is refused."""
+
+
+class RequestReader:
+    """The requests in a stream of bytes.
+
+    `origin` is what a request in origin-form is for, unless it goes `by_host` and its `Host` says otherwise
+    (RFC 9112, 3.3); one in absolute-form (RFC 9112, 3.2.2) names its own. While the body of a request is on
+    its way, `unfinished` is that request with an empty body, else None.
+    """
+
+    # Most header fields of a connection are the same in each request. Keeping one object of each makes a
+    # recorded call several times smaller.
+    _fields: dict[Field, Field]
+    _diverted: Incoming | None = None
+
+    def __init__(self, origin: Origin, *, by_host: bool = False) -> None:
+        self.origin = origin
+        self._by_host = by_host
+        self.unfinished: Request | None = None
+        self.upgrade: bytes | None = None
+        """What followed a request that changes the protocol (CONNECT, Upgrade); None before that."""
+        self.error: Refusal | None = None
+        """What is wrong with what the client sent; the connection is of no more use then."""
+        self._parser: httptools.HttpRequestParser | None = None
+        self.is_idle = True
+        """Whether what comes next begins a request."""
+
+    def _begin(self) -> httptools.HttpRequestParser:
+        """The parser, from the first bytes that it is needed for."""
+        parser = self._parser = httptools.HttpRequestParser(self)
+        self._complete: list[Request] = []
+        self._fields = {}
+        self._target = b""
+        self._headers: list[Field] = []
+        self._body: list[bytes] = []
+        self._body_length = 0
+        # Bytes that nothing has come of so far: part of a head, or what stands between pieces of a body.
+        self._held = 0
+        self._feeding = 0
+        return parser
+
+    @property
+    def is_diverted(self) -> bool:
+        """Whether the body of the unfinished request goes elsewhere."""
+        return self._diverted is not None
+
+    def divert(self, incoming: Incoming) -> None:
+        """Give the body of the unfinished request to `incoming` as it comes; `feed` does not return it."""
+        self._diverted = incoming
+        for data in self._body:
+            incoming.feed(data)
+        self._body = []
+
+    def feed(self, data: bytes) -> list[Request]:
+        """The requests that `data` completes, in order; `error` is set where what follows is not HTTP."""
+        was_idle = self.is_idle
+        if was_idle:
+            before = kept_requests.get((data, self.origin, self._by_host))
+            if before is not None:
+                return [before.with_body(before.body)]
+        parser = self._parser or self._begin()
+        complete = self._complete = []
+        self._feeding = len(data)
+        try:
+            parser.feed_data(data)
+        except httptools.HttpParserUpgrade as exc:
+            self.upgrade = data[exc.args[0] :]
+        except httptools.HttpParserError as exc:
+            self.error = self.error or Refusal(BAD_REQUEST, str(exc))
+        if not self.is_idle:
+            self._held += self._feeding
+            if self._held > LONGEST_HEAD and self.error is None:
+                self.error = HEAD_TOO_LONG
+        if was_idle and self.is_idle and len(complete) == 1 and self.upgrade is None:
+            self._keep(data, complete[0])
+        return complete
+
+    def _keep(self, data: bytes, request: Request) -> None:
+        """Keep a request that came whole and alone, unless it is a long one."""
+        if len(data) <= LONGEST_KEPT_REQUEST:
+            if len(kept_requests) >= MOST_KEPT_REQUESTS:
+                kept_requests.clear()
+            kept_requests[data, self.origin, self._by_host] = request
+
+    def close(self) -> None:
+        """Let go of the parser, which holds on to the reader."""
+        self._parser = None
+
+    # What follows is called by httptools, from within `feed`.
+
+    def on_message_begin(self) -> None:
+        self.is_idle = False
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        field = (name, value)
+        known = self._fields.get(field)
+        if known is None:
+            if len(self._fields) < MOST_KEPT_FIELDS:
+                self._fields[field] = field
+            known = field
+        self._headers.append(known)
+
+    def on_headers_complete(self) -> None:
+        parser = self._parser
+        assert parser is not None
+        version = parser.get_http_version()
+        self._check_head(version)
+        target = self._target.decode("ascii", "surrogateescape")
+        method = parser.get_method().decode("ascii")
+        # What follows a request for another protocol is not read as HTTP; a tunnel is another matter.
+        keep_alive = parser.should_keep_alive() and (method == "CONNECT" or not parser.should_upgrade())
+        origin = host_of(self._headers, self.origin) if self._by_host else self.origin
+        if not target.startswith("/"):
+            origin, target = self._read_target(method, target, origin)
+        headers = tuple(self._headers)
+        self.unfinished = Request(method, origin, target, headers, b"", version, keep_alive)
+        self._target = b""
+        self._headers = []
+        self._held = self._feeding = 0
+
+    def on_body(self, body: bytes) -> None:
+        self._held = self._feeding = 0
+        if self._diverted is not None:
+            self._diverted.feed(body)
+            return
+        self._body.append(body)
+        self._body_length += len(body)
+        if self._body_length > LONGEST_BODY:
+            self.error = BODY_TOO_LONG
+            raise Refused
+
+    def on_message_complete(self) -> None:
+        request = self.unfinished
+        assert request is not None
+        if self._diverted is not None:
+            self._end_diverted(self._diverted)
+            return
+        if self._body:
+            request = request.with_body(self._body[0] if len(self._body) == 1 else b"".join(self._body))
+            self._body = []
+            self._body_length = 0
+        # Trailer fields (RFC 9112, 7.1.2) are not kept; the next request must not have them.
+        self._headers = []
+        self.unfinished = None
+        self.is_idle = True
+        self._held = 0
+        self._complete.append(request)
+
+    def _check_head(self, version: str) -> None:
+        """Refuse a head that is too long, or of another version."""
+        if version not in VERSIONS:
+            self.error = Refusal(BAD_REQUEST, f"this is HTTP/{version}, and not 1.1 or 1.0")
+            raise Refused
+        if len(self._headers) > MOST_FIELDS:
+            self.error = TOO_MANY_FIELDS
+            raise Refused
+        if self._held + self._feeding > LONGEST_HEAD:
+            length = len(self._target) + sum(len(name) + len(value) + 4 for name, value in self._headers)
+            if length > LONGEST_HEAD:
+                self.error = HEAD_TOO_LONG
+                raise Refused
+
+    def _end_diverted(self, incoming: Incoming) -> None:
+        self._diverted = None
+        self._headers = []
+        self.unfinished = None
+        self.is_idle = True
+        self._held = self._body_length = 0
+        incoming.feed_eof()
+
+    def _read_target(self, method: str, target: str, origin: Origin) -> tuple[Origin, str]:
+        """The origin and path of a target in absolute-, authority- or asterisk-form (RFC 9112, 3.2)."""
+        if target == "*":
+            return origin, target
+        if method == "CONNECT":
+            return Origin.of(URL(f"https://{target}", encoded=True)), target
+        url = URL(target, encoded=True)
+        if not url.raw_host:
+            raise ValueError(f"{target!r} names no host")
+        return Origin.of(url), url.raw_path_qs
+
+
+class ReplyReader:
+    """The reply in a stream of bytes that answers one request; interim ones (1xx) are skipped.
+
+    `head` is the reply without its body, None before that has come.
+    """
+
+    def __init__(self, method: str) -> None:
+        self.head: Reply | None = None
+        self.complete: bool = False
+        self.keep_alive: bool = True
+        """Whether the connection can be used again."""
+        self.switched: bool = False
+        """Whether what follows is another protocol."""
+        self._method = method
+        self._body = Kept()
+        self._reason = b""
+        self._fields: list[Field] = []
+        self._parser = httptools.HttpResponseParser(self)
+
+    @property
+    def whole(self) -> Reply | None:
+        """What was sent of the reply; without its body if that is longer than is kept."""
+        return with_body(self.head, self._body.body) if self.head is not None else None
+
+    def feed(self, data: bytes) -> None:
+        """Read on.
+
+        Raises:
+            httptools.HttpParserError: it is no reply.
+        """
+        if self.complete:
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self.switched = self.complete = True
+
+    # What follows is called by httptools, from within `feed`.
+
+    def on_status(self, reason: bytes) -> None:
+        self._reason += reason
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._fields.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if status >= 200 or status == SWITCHING_PROTOCOLS:
+            self.head = reply_as_sent(status, self._reason, self._fields)
+            self.keep_alive = self._parser.should_keep_alive()
+            # A HEAD is answered without the body that the headers speak of; the parser would wait for it.
+            self.complete = self._method == "HEAD"
+        self._reason, self._fields = b"", []
+
+    def on_body(self, body: bytes) -> None:
+        self._body.add(body)
+
+    def on_message_complete(self) -> None:
+        self.complete = self.complete or self.head is not None
+
+
+def host_of(headers: Iterable[Field], origin: Origin) -> Origin:
+    """The origin that the `Host` of a request names; `origin` where it names none."""
+    for name, value in headers:
+        if name.lower() == b"host":
+            return named_origin(value, origin) if len(value) <= LONGEST_HOST else origin
+    return origin
+
+
+@lru_cache(maxsize=1024)
+def named_origin(host: bytes, origin: Origin) -> Origin:
+    """The origin of the scheme of `origin` that a `Host` names; `origin` where that is not a host."""
+    match = HOST.fullmatch(host)
+    if match is None:
+        return origin
+    address, name, port = match.groups()
+    number = int(port) if port else DEFAULT_PORTS[origin.scheme]
+    return Origin(origin.scheme, (address or name).decode().lower(), number) if number < 65536 else origin
+
+
+def refusal_of_length(request: Request) -> Refusal | None:
+    """Why a request of which the head has come is refused for the length of its body, if it is."""
+    for name, value in request.raw_headers:
+        if name.lower() == b"content-length" and int(value) > LONGEST_BODY:
+            return BODY_TOO_LONG
+    return None

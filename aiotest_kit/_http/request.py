@@ -1,0 +1,430 @@
+"""What was said on a connection: `Request`, `Call`, and the log of calls.
+
+Values only. Knows HTTP's vocabulary and how bodies are encoded. Knows nothing of routes, sockets,
+sessions or pytest.
+"""
+
+from __future__ import annotations
+
+import email
+import email.message
+import email.utils
+import json
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from urllib.parse import parse_qsl
+
+from multidict import CIMultiDict, CIMultiDictProxy, MultiDict, MultiDictProxy
+from yarl import URL
+
+from .content_coding import decompressed
+from .._errors import one_line
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Mapping
+
+    import aiohttp
+
+    from .reply import Reply
+
+__all__ = ["Call", "Client", "Origin", "Part", "Request", "parse_cookies"]
+
+DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+NO_MATCH_INFO: Mapping[str, str] = {}
+UNREAD: Any = object()
+
+R = TypeVar("R")
+"""The type of routes, which are made further up."""
+
+
+class Origin(NamedTuple):
+    """A scheme, host and port (RFC 6454), as one connection has it.
+
+    `host` is lower case, in its ASCII form (punycode), an IPv6 address without brackets; a dot at its end,
+    which aiohttp does not send either, is left out. `scheme` is `http` or `https`: a websocket's `ws` and
+    `wss` are the same origins.
+    """
+
+    scheme: str
+    host: str
+    port: int
+
+    @staticmethod
+    @lru_cache(maxsize=1024)
+    def of(url: URL) -> Origin:
+        """The origin of an absolute URL."""
+        scheme = {"ws": "http", "wss": "https"}.get(url.scheme, url.scheme)
+        return Origin(
+            scheme, (url.raw_host or "").lower().rstrip("."), url.port or DEFAULT_PORTS.get(scheme, 0)
+        )
+
+    @property
+    def netloc(self) -> str:
+        """`host:port`, without the port where it is the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == DEFAULT_PORTS.get(self.scheme) else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.netloc}"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a `multipart/*` body (RFC 2046, RFC 7578).
+
+    `body` is the part's content after its own transfer encoding was undone. `name` and `filename` come
+    from `Content-Disposition`, None where it has none.
+    """
+
+    name: str | None
+    filename: str | None
+    headers: CIMultiDictProxy[str]
+    body: bytes
+
+    @property
+    def content_type(self) -> str:
+        """The media type without parameters, `text/plain` where the part names none (RFC 2046, 5.1)."""
+        return self.headers.get("Content-Type", "text/plain").partition(";")[0].strip().lower()
+
+    def text(self) -> str:
+        """The content decoded with the part's charset, UTF-8 by default."""
+        return self.body.decode(charset_of(self.headers))
+
+
+class Request:
+    """A request as the peer received it. Read-only.
+
+    Headers are those on the wire: what aiohttp added is there, `raw_headers` in the order and case sent.
+    The body is whole, and its transfer encoding undone. A compressed one stays so: `text()`, `json()`,
+    `post()` and `multipart()` read its `content`. `match_info` has the captures of the route that answered,
+    unquoted; it is empty before. `keep_alive` says whether the client will use the connection again
+    (RFC 9112, 9.3).
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_headers",
+        "_match_info",
+        "_parsed",
+        "_url",
+        "body",
+        "keep_alive",
+        "method",
+        "origin",
+        "raw_headers",
+        "target",
+        "version",
+    )
+
+    method: str
+    origin: Origin
+    target: str
+    raw_headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+    version: str
+    keep_alive: bool
+    _match_info: Mapping[str, str]
+    _url: URL | None
+    _headers: CIMultiDictProxy[str] | None
+    _parsed: object
+
+    def __init__(
+        self,
+        method: str,
+        origin: Origin,
+        target: str,
+        raw_headers: tuple[tuple[bytes, bytes], ...] = (),
+        body: bytes = b"",
+        version: str = "1.1",
+        keep_alive: bool = True,
+    ) -> None:
+        fix = super().__setattr__
+        fix("method", method)
+        fix("origin", origin)
+        fix("target", target)
+        fix("raw_headers", raw_headers)
+        fix("body", body)
+        fix("version", version)
+        fix("keep_alive", keep_alive)
+        fix("_match_info", NO_MATCH_INFO)
+        fix("_url", None)
+        fix("_headers", None)
+        fix("_parsed", UNREAD)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a Request is read-only; {name!r} cannot be set")
+
+    def with_body(self, body: bytes) -> Request:
+        """Another request that has this body, and of which no route has been found yet."""
+        fields = self.method, self.origin, self.target, self.raw_headers, body
+        return Request(*fields, self.version, self.keep_alive)
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.url}>"
+
+    @property
+    def url(self) -> URL:
+        """The absolute URL, encoded as it was on the wire."""
+        url = self._url
+        if url is None:
+            # A target in asterisk- or authority-form has no path (RFC 9112, 3.2.3 and 3.2.4).
+            path = self.target if self.target.startswith("/") else ""
+            url = URL(f"{self.origin}{path}", encoded=True)
+            super().__setattr__("_url", url)
+        return url
+
+    @property
+    def raw_path(self) -> str:
+        """The path as it was on the wire, without the query."""
+        return self.target.partition("?")[0]
+
+    @property
+    def path(self) -> str:
+        """The decoded path, without the query."""
+        return self.url.path
+
+    @property
+    def query(self) -> MultiDictProxy[str]:
+        """The decoded query parameters, in order."""
+        return self.url.query
+
+    @property
+    def headers(self) -> CIMultiDictProxy[str]:
+        """The header fields, as text; bytes outside UTF-8 are kept as surrogates (PEP 383)."""
+        headers = self._headers
+        if headers is None:
+            headers = decode_headers(self.raw_headers)
+            super().__setattr__("_headers", headers)
+        return headers
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """The cookies sent, by name (RFC 6265, 4.2)."""
+        return parse_cookies(self.headers.getall("Cookie", ()))
+
+    @property
+    def match_info(self) -> Mapping[str, str]:
+        """The captures of the route that answered, unquoted."""
+        return self._match_info
+
+    def capture(self, captures: Mapping[str, str]) -> None:
+        """Note what the URL of the route that matches captured."""
+        super().__setattr__("_match_info", captures)
+
+    @property
+    def content_type(self) -> str:
+        """The media type without parameters, lower case; empty where there is none."""
+        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+    @property
+    def content(self) -> bytes:
+        """The body without its content coding (RFC 9110, 8.4), if it has one that can be undone."""
+        codings = self.headers.get("Content-Encoding")
+        return decompressed(codings, self.body) if codings and self.body else self.body
+
+    def text(self) -> str:
+        """The body as text, in the charset that `Content-Type` names, UTF-8 by default.
+
+        Raises:
+            UnicodeDecodeError: the body is not in that charset.
+        """
+        return self.content.decode(charset_of(self.headers))
+
+    def json(self) -> Any:
+        """The body parsed as JSON, whatever its `Content-Type`; a new object at each call.
+
+        Raises:
+            ValueError: the body is not JSON.
+        """
+        try:
+            return json.loads(self.content)
+        except json.JSONDecodeError as exc:
+            wrong = f"{exc.msg} in the body {one_line(self.content, 60)} of {self.method} {self.url}"
+            raise json.JSONDecodeError(wrong, exc.doc, exc.pos) from None
+
+    def json_or(self, missing: object) -> object:
+        """The body parsed as JSON, once for all who ask and so not to be changed; `missing` if it is none."""
+        parsed = self._parsed
+        if parsed is UNREAD:
+            try:
+                parsed = self.json()
+            except ValueError:
+                parsed = missing
+            super().__setattr__("_parsed", parsed)
+        return parsed
+
+    def post(self) -> MultiDictProxy[str | Part]:
+        """The fields of a form, in order: text, or a `Part` for an uploaded file.
+
+        Both encodings of HTML forms are read: `application/x-www-form-urlencoded` and
+        `multipart/form-data`. As in aiohttp, other bodies have no fields.
+
+        Raises:
+            ValueError: a multipart body that is malformed.
+        """
+        fields: MultiDict[str | Part] = MultiDict()
+        if self.content_type == "application/x-www-form-urlencoded":
+            encoding = charset_of(self.headers)
+            pairs = parse_qsl(self.content.decode(encoding), keep_blank_values=True, encoding=encoding)
+            fields.extend(pairs)
+        elif self.content_type == "multipart/form-data":
+            for part in self.multipart():
+                # A field with a content type of its own but no file name is still a field (RFC 7578, 4.4).
+                fields.add(part.name or "", part.text() if part.filename is None else part)
+        return MultiDictProxy(fields)
+
+    def multipart(self) -> list[Part]:
+        """The parts of a `multipart/*` body, in order; nested ones stay whole.
+
+        Raises:
+            ValueError: the body is not multipart, or malformed.
+        """
+        if not self.content_type.startswith("multipart/"):
+            raise ValueError(f"not a multipart body: Content-Type is {self.content_type or None!r}")
+        return [read_part(section) for section in split_multipart(boundary_of(self.headers), self.content)]
+
+
+class Client(NamedTuple):
+    """What the client asked of the connection, which no server can see (memory door only).
+
+    `timeout` is the call's own, or the session's; `ssl`, `proxy` and `server_hostname` are as aiohttp
+    resolved them for this call.
+    """
+
+    timeout: aiohttp.ClientTimeout
+    ssl: ssl.SSLContext | aiohttp.Fingerprint | bool
+    proxy: URL | None
+    server_hostname: str | None
+
+
+class Call(Generic[R]):
+    """One logical call: the request, what answered it, and how it went.
+
+    `reply` is what was sent, None until then or if nothing was. `route` is None for an unmatched request.
+    `exception` is what the client was made to raise. `attempts` is 2 where aiohttp silently sent an
+    idempotent request again after its connection dropped. `started` and `elapsed` are in seconds of the
+    loop's clock; `elapsed` is None until the answer has been sent.
+    """
+
+    __slots__ = ("attempts", "client", "elapsed", "exception", "reply", "request", "route", "started")
+
+    def __init__(
+        self, request: Request, route: R | None, started: float, client: Client | None = None
+    ) -> None:
+        self.request: Request = request
+        self.route: R | None = route
+        self.started: float = started
+        self.client: Client | None = client
+        self.reply: Reply | None = None
+        self.exception: BaseException | None = None
+        self.attempts: int = 1
+        self.elapsed: float | None = None
+
+    def __repr__(self) -> str:
+        if self.exception is not None:
+            outcome = type(self.exception).__name__
+        else:
+            outcome = "no reply yet" if self.reply is None else str(self.reply.status)
+        return f"<Call {self.request.method} {self.request.url} -> {outcome}>"
+
+    @property
+    def answered_by(self) -> Any:
+        """The stubbed route that answered, for a report; None if none did."""
+        return self.route
+
+
+def decode_headers(raw: tuple[tuple[bytes, bytes], ...]) -> CIMultiDictProxy[str]:
+    """Raw header fields as text, as aiohttp's own parser decodes them."""
+    return CIMultiDictProxy(
+        CIMultiDict(
+            (name.decode("utf-8", "surrogateescape"), value.decode("utf-8", "surrogateescape"))
+            for name, value in raw
+        )
+    )
+
+
+def parse_cookies(fields: tuple[str, ...] | list[str]) -> dict[str, str]:
+    """Cookies of `Cookie` header fields by name, the last of a name winning.
+
+    Split as RFC 6265 (section 4.2.1) writes them, not by `http.cookies`: that one drops every cookie
+    behind a name it does not like.
+    """
+    cookies: dict[str, str] = {}
+    for field in fields:
+        for pair in field.split(";"):
+            name, separator, value = pair.strip().partition("=")
+            if separator:
+                cookies[name.strip()] = unquoted(value.strip())
+    return cookies
+
+
+ESCAPED = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))")
+
+
+def unquoted(value: str) -> str:
+    """The value of a cookie without its quotes, and without the escapes that `http.cookies` writes there."""
+    if len(value) < 2 or not value.startswith('"') or not value.endswith('"'):
+        return value
+    return ESCAPED.sub(lambda match: chr(int(match[1], 8)) if match[1] else match[2], value[1:-1])
+
+
+def charset_of(headers: Mapping[str, str]) -> str:
+    """The charset that `Content-Type` names, `utf-8` by default."""
+    for parameter in headers.get("Content-Type", "").split(";")[1:]:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset":
+            return value.strip().strip("\"'") or "utf-8"
+    return "utf-8"
+
+
+def split_multipart(boundary: bytes, body: bytes) -> list[bytes]:
+    """What stands between the delimiters, preamble and epilogue left out (RFC 2046, 5.1.1).
+
+    Raises:
+        ValueError: there is no closing delimiter.
+    """
+    sections: list[bytes] = []
+    for section in (b"\r\n" + body).split(b"\r\n--" + boundary):
+        if section.startswith(b"--") and sections:
+            return sections[1:]
+        padding, line_end, rest = section.partition(b"\r\n")
+        if sections and padding.strip(b" \t"):
+            # A longer boundary that begins with this one is content, not a delimiter.
+            sections[-1] += b"\r\n--" + boundary + section
+        else:
+            sections.append(rest if line_end else section)
+    raise ValueError(f"a multipart body without its closing delimiter --{boundary.decode()}--")
+
+
+def read_part(section: bytes) -> Part:
+    """One part, from the bytes between two delimiters."""
+    head, blank, content = section.partition(b"\r\n\r\n")
+    if section.startswith(b"\r\n"):
+        head, blank, content = b"", b"\r\n", section[2:]
+    if not blank:
+        raise ValueError("a part of a multipart body without the empty line behind its headers")
+    # Names of fields and files may be plain UTF-8 (RFC 7578, 5.1), which the parser for bytes would lose.
+    message = email.message_from_string(head.decode("utf-8", "surrogateescape") + "\r\n\r\n")
+    if "Content-Transfer-Encoding" in message:
+        message.set_payload(content.decode("ascii", "surrogateescape"))
+        content = bytes(message.get_payload(decode=True))
+    name = message.get_param("name", header="Content-Disposition")
+    return Part(
+        name=email.utils.collapse_rfc2231_value(name) if name is not None else None,
+        filename=message.get_filename(),
+        headers=CIMultiDictProxy(CIMultiDict((key, str(value)) for key, value in message.items())),
+        body=content,
+    )
+
+
+def boundary_of(headers: Mapping[str, str]) -> bytes:
+    """The boundary that a `multipart/*` content type names."""
+    message = email.message.Message()
+    message["Content-Type"] = headers.get("Content-Type", "")
+    boundary = message.get_boundary()
+    if not boundary:
+        raise ValueError(f"a multipart body without a boundary: Content-Type is {message['Content-Type']!r}")
+    return boundary.encode()

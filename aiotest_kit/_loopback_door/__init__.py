@@ -1,0 +1,1 @@
+"""_loopback_door: see its modules."""

@@ -1,0 +1,1 @@
+"""_matching: see its modules."""

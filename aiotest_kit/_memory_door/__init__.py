@@ -1,0 +1,1 @@
+"""_memory_door: see its modules."""

@@ -1,0 +1,1 @@
+"""_plugin: see its modules."""

@@ -1,0 +1,117 @@
+"""What the pytest plugin adds where a setting or a marker asks for a leak check; nothing elsewhere.
+
+It decides nothing of what a leak is. There is nothing for pytest to rewrite here: PYTEST_DONT_REWRITE.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from .._errors import LeakWarning
+from .leaks import LeakCheck, Makers
+from .loops import RUNNER, NoLoop, has_runner, loop_scope_of, stack_of
+from .strictness import policy_of
+from ..fixtures import being_set_up
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+__all__ = ["LeakPlugin"]
+
+FIXTURE = "_aiotest_leaks"
+
+
+class LeakPlugin:
+    """Hooks that check each test, and a fixture.
+
+    A check goes from before all other fixtures to behind them, but not beyond the end of the loop. So what
+    is set up first begins and ends it: the runner of pytest-asyncio, where that is the test's own; for any
+    other test the fixture, which takes longer.
+    """
+
+    def __init__(self) -> None:
+        self._makers = Makers()
+        self._check: LeakCheck | None = None
+        self._mode = "off"
+        self._has_runner = False
+        self._passed = False
+        self._makers.open()
+
+    def pytest_unconfigure(self) -> None:
+        """Leave nothing behind."""
+        self._makers.close()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: Any) -> None:
+        """Have the check set up first, and so torn down last."""
+        self._passed = False
+        self._mode = policy_of(item).leaks
+        is_checked = self._mode != "off" and hasattr(item, "fixturenames")
+        self._has_runner = is_checked and has_runner(item)
+        if is_checked:
+            # Not in place: the list is that of all tests that one function makes.
+            item.fixturenames = [RUNNER if self._has_runner else FIXTURE, *item.fixturenames]
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Remember whether the test passed: one that did not has something to say already."""
+        report = yield
+        if call.when == "call":
+            self._passed = report.passed
+        return report
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, Any, object]:
+        """Begin with the runner, and excuse what a wider fixture opens: it closes it later."""
+        if self._has_runner and fixturedef.argname == RUNNER:
+            runner = yield
+            self._begin(runner.get_loop(), is_new=True)
+            fixturedef.addfinalizer(partial(self._end, request.node))
+            return runner
+        if self._check is None or fixturedef.scope == "function":
+            return (yield)
+        with self._check.excusing():
+            return (yield)
+
+    @pytest.fixture(name=FIXTURE)
+    def check(self) -> Iterator[None]:
+        """Check one test."""
+        request = being_set_up.request
+        self._begin(loop_of(request))
+        yield
+        self._end(request.node)
+
+    def _begin(self, loop: object, *, is_new: bool = False) -> None:
+        self._check = LeakCheck(self._makers, loop)
+        self._check.begin(is_new=is_new)
+
+    def _end(self, item: pytest.Item) -> None:
+        """Say what was left open."""
+        check, self._check = self._check, None
+        assert check is not None
+        found = check.end()
+        if not found or not self._passed:
+            return
+        text = "\n  ".join([f"{item.nodeid} left open:", *found])
+        if self._mode == "error":
+            raise pytest.fail.Exception(text, pytrace=False)
+        item.warn(LeakWarning(text))
+
+
+def loop_of(request: pytest.FixtureRequest) -> object:
+    """The loop of the test; None if it has none of asyncio."""
+    scope = loop_scope_of(request)
+    if isinstance(scope, NoLoop):
+        return None
+    # Not public, but without the price of an async fixture; where it is missing, that is paid.
+    with suppress(pytest.FixtureLookupError):
+        return request.getfixturevalue(f"_{scope}_scoped_runner").get_loop()
+    return stack_of(request, "no leak check").loop

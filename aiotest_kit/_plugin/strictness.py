@@ -1,0 +1,284 @@
+"""What a test owes its mock: every request answered, every route called, no error in a handler.
+
+Decides and words it; fixtures and hooks carry it out. Knows the router and what pytest says of a test. Knows
+nothing of connections and sessions.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+
+import aiohttp
+import pytest
+
+from .._errors import UsageError, join_names
+from .._reports.near_misses import explain_unused
+from .._location import PACKAGE
+from .._memory_door.door import cancel_tasks
+from .._routing.calls import timeline
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Iterator, Mapping, Sequence
+    from types import TracebackType
+
+    from .._http.request import Call
+    from .._routing.route import HandlerError, Kept, Route
+    from .._routing.table import Miss
+
+__all__ = ["Policy", "Watch", "Watched", "policy_of"]
+
+Unmatched: TypeAlias = Literal["error", "allow", "passthrough"]
+Unused: TypeAlias = Literal["error", "allow"]
+ServedBy: TypeAlias = Literal["auto", "thread"]
+Leaks: TypeAlias = Literal["off", "warn", "error"]
+
+CHOICES: dict[str, tuple[object, ...]] = {
+    "unmatched": ("error", "allow", "passthrough"),
+    "unused": ("error", "allow"),
+    "upstream": ("auto", "thread"),
+    "allow_server_errors": (False, True),
+    "leaks": ("off", "warn", "error"),
+}
+OF_THE_PROJECT = ("unmatched", "unused", "upstream", "leaks")
+"""Options that the ini file has too."""
+SHOWN_MISSES = 10
+AIOHTTP = os.path.dirname(aiohttp.__file__) + os.sep
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What is made of a request that no route answers, and of a route that is never called.
+
+    `upstream` says what serves an upstream: `thread`, or the loop of the test if it has one.
+    `allow_server_errors` says that what escapes from an app is no failure.
+    """
+
+    unmatched: Unmatched = "error"
+    unused: Unused = "error"
+    upstream: ServedBy = "auto"
+    allow_server_errors: bool = False
+    leaks: Leaks = "off"
+
+    @classmethod
+    def of_project(cls, config: pytest.Config) -> Policy:
+        """What the ini options say; read once in a run.
+
+        Raises:
+            UsageError: a value is unknown.
+        """
+        policy = config.stash.get(OF_PROJECT, None)
+        if policy is None:
+            policy = cls()
+            for name in OF_THE_PROJECT:
+                ini = f"aiotest_kit_{name}"
+                policy = policy.updated({name: config.getini(ini)}, f"the ini option {ini}")
+            config.stash[OF_PROJECT] = policy
+        return policy
+
+    @classmethod
+    def of(cls, item: pytest.Item) -> Policy:
+        """What the markers of a test, the nearest first, and the ini options say.
+
+        Raises:
+            UsageError: an option or its value is unknown.
+        """
+        policy = cls.of_project(item.config)
+        for node, marker in reversed(list(item.iter_markers_with_node("aiotest"))):
+            source = f"@pytest.mark.aiotest on {node.nodeid}"
+            if marker.args:
+                value = marker.args[0]
+                raise UsageError(f"{value!r} of {source} has no name; options are: {join_names(CHOICES)}")
+            policy = policy.updated(marker.kwargs, source)
+        return policy
+
+    def updated(self, settings: Mapping[str, Any], source: str) -> Policy:
+        """The policy with other settings; `source` says where they stand.
+
+        Raises:
+            UsageError: a setting or its value is unknown.
+        """
+        for name, value in settings.items():
+            choices = CHOICES.get(name)
+            if choices is None:
+                raise UsageError(f"unknown option {name!r} of {source}; options are: {join_names(CHOICES)}")
+            if value not in choices:
+                raise UsageError(f"unknown {name} {value!r} of {source}; it may be: {join_names(choices)}")
+        return Policy(**{**vars(self), **settings})
+
+
+OF_PROJECT: pytest.StashKey[Policy] = pytest.StashKey()
+
+
+def policy_of(item: pytest.Item) -> Policy:
+    """What the settings say for a test; where they are wrong, that fails the test."""
+    try:
+        return Policy.of(item)
+    except UsageError as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
+
+
+class Watched(Protocol):
+    """What a test answers for: a router, or a server with stubs."""
+
+    @property
+    def calls(self) -> Sequence[Call[Any]]:
+        """The calls, in order."""
+        ...
+
+    @property
+    def misses(self) -> Sequence[Miss]:
+        """The requests that no route answered."""
+        ...
+
+    @property
+    def never_called(self) -> Sequence[Route]:
+        """The routes that had to be called, and were not."""
+        ...
+
+    @property
+    def unfinished(self) -> Sequence[str]:
+        """A report for each script of a websocket of which the client left something out."""
+        ...
+
+    @property
+    def handler_errors(self) -> Sequence[HandlerError]:
+        """What escaped from handlers."""
+        ...
+
+    def let_go(self) -> Mapping[asyncio.Task[None], Kept]:
+        """Let no fault keep a client waiting any more; the tasks that do so now, to be cancelled."""
+        ...
+
+
+@dataclass
+class Watch:
+    """The routers of one test, held to its policy."""
+
+    policy: Policy
+    routers: list[Watched] = field(default_factory=list)
+    passed: bool = False
+    """Whether the call phase is over and found nothing wrong."""
+
+    def verdict(self) -> BaseException | None:
+        """What fails a test whose call went well; None if nothing does."""
+        return self.handler_failure() or self.failure(self.unanswered() + self.left_out())
+
+    def late_verdict(self) -> BaseException | None:
+        """What fails the teardown of a test that passed: what happened since.
+
+        A test that did not pass has its report, and a route may well be left out at the end.
+        """
+        return (self.handler_failure() or self.failure(self.unanswered())) if self.passed else None
+
+    def let_go(self) -> list[str]:
+        """End what a fault still keeps a client waiting for, now that the test is over.
+
+        Of a test that passed, a report for each such call: the code under test may never tell, as it may have
+        swallowed the error or still be at it.
+        """
+        waiting = [pair for router in self.routers for pair in router.let_go().items()]
+        if not waiting:
+            return []
+        calls = [kept.call for _, kept in waiting if self.passed and not kept.has_gone()]
+        cancel_tasks(task for task, _ in waiting)
+        return list(map(left_waiting, calls))
+
+    def handler_failure(self) -> BaseException | None:
+        """The first error that escaped from a handler, traced from the handler on."""
+        for error in self.handler_errors():
+            trace = own_traceback(error.exception)
+            if trace is not None:
+                return error.exception.with_traceback(trace)
+            return self.failure([described(error)])
+        return None
+
+    def failure(self, complaints: list[str]) -> BaseException | None:
+        """A failure that consists of texts, if there are any."""
+        return pytest.fail.Exception("\n".join(complaints), pytrace=False) if complaints else None
+
+    def handler_errors(self) -> list[HandlerError]:
+        """What escaped from handlers, in order."""
+        return [error for router in self.routers for error in router.handler_errors]
+
+    def unanswered(self) -> list[str]:
+        """A report for each request that no route answered, if the policy minds; equal ones are one."""
+        misses = [miss for router in self.routers for miss in router.misses]
+        if not misses or self.policy.unmatched != "error":
+            return []
+        counts = Counter(miss.explain() for miss in misses)
+        reports = []
+        for report, times in list(counts.items())[:SHOWN_MISSES]:
+            asked, newline, why = report.partition("\n")
+            reports.append(asked + (f" ({times} times)" if times > 1 else "") + newline + why)
+        if len(counts) > SHOWN_MISSES:
+            reports.append(f"and {len(counts) - SHOWN_MISSES} more that no route answered")
+        return reports
+
+    def left_out(self) -> list[str]:
+        """A report on the routes never called, and one on each unfinished script, if the policy minds."""
+        if self.policy.unused != "error":
+            return []
+        reports = [
+            explain_unused(never_called, router.calls)
+            for router in self.routers
+            if (never_called := router.never_called)
+        ]
+        for router in self.routers:
+            reports += router.unfinished
+        return reports
+
+    def sections(self, raised: BaseException | None) -> Iterator[tuple[str, str]]:
+        """What helps to understand a failure beside the exception that was raised: titles and texts."""
+        chain = list(causes(raised))
+        told = "\n".join(map(str, chain))
+        for error in self.handler_errors():
+            if error.exception in chain:
+                yield "error in a handler", asked(error)
+            elif described(error) not in told:
+                yield "error in a handler", described(error)
+        unanswered = [report for report in self.unanswered() if report not in told]
+        if unanswered:
+            yield "unanswered requests", "\n".join(unanswered)
+        for router in self.routers:
+            if router.calls:
+                yield "aiohttp calls", timeline(router.calls)
+
+
+def left_waiting(call: Call[Any]) -> str:
+    """A call that was still waiting when its test was over."""
+    asked = f"{call.request.method} {call.request.url}"
+    return f"a call still waited when its test was over, and was let go: {asked} for {call.route!r}"
+
+
+def own_traceback(exc: BaseException) -> TracebackType | None:
+    """The part of a traceback that begins outside this package and aiohttp; None if there is no such part."""
+    trace = exc.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith((PACKAGE, AIOHTTP)):
+        trace = trace.tb_next
+    return trace
+
+
+def described(error: HandlerError) -> str:
+    """An error of a handler with its traceback, from the handler on, and the request."""
+    exc = error.exception
+    lines = traceback.format_exception(type(exc), exc, own_traceback(exc))
+    return f"{asked(error)}\n{''.join(lines).rstrip()}"
+
+
+def asked(error: HandlerError) -> str:
+    """The request that was being answered."""
+    return f"while answering {error.request.method} {error.request.url}"
+
+
+def causes(exc: BaseException | None) -> Iterator[BaseException]:
+    """An exception and those that led to it."""
+    seen: set[int] = set()
+    while exc is not None and id(exc) not in seen:
+        seen.add(id(exc))
+        yield exc
+        exc = exc.__cause__ or exc.__context__

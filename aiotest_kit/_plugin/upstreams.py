@@ -1,0 +1,88 @@
+"""Upstreams that outlive a test: what `fixtures.upstream_fixture` makes. Knows pytest and pytest-asyncio."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import pytest
+
+from .._errors import UsageError, join_names
+from .loops import loop_user
+from .._loopback_door.upstream import Upstream
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+__all__ = ["Scope", "in_loop", "in_thread", "loop_scope_for"]
+
+Scope: TypeAlias = Literal["session", "package", "module", "class", "function"]
+NARROW_TO_WIDE = ("function", "class", "module", "package", "session")
+
+
+def loop_scope_for(scope: Scope, loop_scope: Scope | None, thread: bool | None) -> Scope | None:
+    """The scope of the loop that serves; None for a thread.
+
+    Raises:
+        UsageError: the settings do not go together.
+    """
+    for name, value in (("scope", scope), ("loop_scope", loop_scope)):
+        if value is not None and value not in NARROW_TO_WIDE:
+            raise UsageError(f"{name}={value!r}: scopes are {join_names(NARROW_TO_WIDE)}")
+    if thread and loop_scope is not None:
+        raise UsageError(f"a thread has a loop of its own: thread=True or loop_scope={loop_scope!r}")
+    if loop_scope is None:
+        return scope if thread is False else None
+    if NARROW_TO_WIDE.index(loop_scope) < NARROW_TO_WIDE.index(scope):
+        raise UsageError(
+            f"the loop of loop_scope={loop_scope!r} ends before an upstream of scope={scope!r} does;"
+            f" give it loop_scope={scope!r}, or thread=True"
+        )
+    return loop_scope
+
+
+def in_thread(scope: Scope, name: str | None) -> Any:
+    """The fixture of an upstream that a thread serves."""
+
+    @pytest.fixture(scope=scope, name=name)
+    def upstream() -> Iterator[Upstream]:
+        with Upstream(thread=True) as started:
+            yield started
+
+    return upstream
+
+
+def in_loop(scope: Scope, loop_scope: Scope, name: str | None) -> Any:
+    """The fixture of an upstream on the loop of a scope."""
+    import pytest_asyncio
+
+    @pytest_asyncio.fixture(scope=scope, loop_scope=loop_scope, name=name)
+    async def upstream(request: pytest.FixtureRequest) -> AsyncIterator[Upstream]:
+        async with UpstreamInLoop(request, loop_scope) as started:
+            yield started
+
+    return upstream
+
+
+class UpstreamInLoop(Upstream):
+    """An upstream that knows its fixture and the scope of its loop, to name both where another uses it."""
+
+    def __init__(
+        self,
+        request: pytest.FixtureRequest,
+        loop_scope: str,
+        remedy: str = "upstream_fixture(thread=True)",
+    ) -> None:
+        super().__init__()
+        self._remedy = remedy
+        self._fixture = request.fixturename
+        self._loop_scope = loop_scope
+        self._session = request.session
+
+    def other_loop(self) -> str:
+        """That the upstream was used where its loop does not run."""
+        user = loop_user(self._session) or "code that runs on another loop, or on none"
+        return (
+            f"the fixture {self._fixture!r} serves on the loop of loop_scope={self._loop_scope!r}, and was "
+            f"used from {user}; give both the same loop_scope, or let a thread serve every loop: "
+            f"{self._remedy}"
+        )

@@ -1,0 +1,1 @@
+"""_reports: see its modules."""

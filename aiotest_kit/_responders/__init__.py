@@ -1,0 +1,1 @@
+"""_responders: see its modules."""

@@ -1,0 +1,183 @@
+"""What answers as a server does: aiohttp's `web.Application`, ASGI apps, a handler of aiohttp's server.
+
+An app is started when its first request comes. Knows exchanges and aiohttp's public server. Knows nothing of
+routes, and of ASGI only that there is a module for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from aiohttp import web
+
+from .._aiohttp.client import watch_handlers
+from .._aiohttp.server import apps_of, leave_as_before, runs
+from .responder import NOTE_FAILURE, Early, no_response
+from .asgi_app import AsgiApp, asgi_life
+from .._errors import UsageError, one_line
+from .._asyncio.lifespan import Lifespan
+
+if TYPE_CHECKING:
+    from .responder import Answer, Exchange, ServerHandler
+
+__all__ = ["Served", "checked_handler", "mounted"]
+
+GRACE = 1.0
+"""Seconds in which aiohttp's server has to end, after its handlers were cancelled."""
+
+H = TypeVar("H")
+Handle = Callable[[Any], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True)
+class WebApp(Early):
+    """An aiohttp application, served by aiohttp's own server; `depth` segments of the path lead to it."""
+
+    life: Lifespan[web.Server]
+    depth: int
+
+    async def play(self, exchange: Exchange) -> None:
+        """Have the request answered by the app."""
+        server = await self.life.entered(exchange.note_failure)
+        await exchange.hand_over(server, below(exchange.request.target, self.depth))
+
+
+def below(target: str, depth: int) -> str:
+    """The target of a request as an app sees it that is mounted `depth` segments deep."""
+    path, mark, query = target.partition("?")
+    return "/" + "/".join(path.split("/")[depth + 1 :]) + mark + query
+
+
+@asynccontextmanager
+async def served(app: web.Application) -> AsyncIterator[web.Server]:
+    """aiohttp's server for an app that is started, until the block ends.
+
+    The app is then as it was before, ready for another loop, unless it runs in some other way, too.
+    """
+    put_back = None if runs(app) else leave_as_before(apps_of(app))
+    runner = web.AppRunner(app, shutdown_timeout=GRACE)
+    running: set[asyncio.Task[Any]] = set()
+    try:
+        await runner.setup()
+        server = runner.server
+        assert server is not None
+        watch_handlers(server, lambda handle: counted(noted(handle), running))
+        yield server
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        try:
+            await runner.cleanup()
+        finally:
+            if put_back is not None:
+                put_back()
+
+
+def unheard(exc: BaseException) -> None:
+    """Keep nothing: the client had gone before the handler began."""
+
+
+def noted(handle: Handle) -> Handle:
+    """What answers a request, its errors kept for the test."""
+
+    async def note(request: Any) -> web.StreamResponse:
+        keep = request.get_extra_info(NOTE_FAILURE, unheard)
+        try:
+            response = await handle(request)
+        except (web.HTTPException, asyncio.TimeoutError):
+            # aiohttp makes a response of them.
+            raise
+        except Exception as exc:
+            keep(exc)
+            raise
+        error = no_response(response)
+        if error is not None:
+            keep(error)
+        return response
+
+    return note
+
+
+def counted(handle: Handle, running: set[asyncio.Task[Any]]) -> Handle:
+    """What answers a request, its task among those that run while it does."""
+
+    async def count(request: Any) -> web.StreamResponse:
+        task = asyncio.current_task()
+        assert task is not None
+        running.add(task)
+        try:
+            return await handle(request)
+        finally:
+            running.discard(task)
+
+    return count
+
+
+def checked_handler(handler: H) -> H:
+    """The handler, if it is one.
+
+    Raises:
+        UsageError: it cannot be called.
+    """
+    if not callable(handler):
+        raise UsageError(
+            "serve() takes a handler, async def handler(request) -> web.StreamResponse; "
+            f"got {one_line(handler)}"
+        )
+    return handler
+
+
+class Served(Early):
+    """A handler of aiohttp's own server; there is no app, and nothing to start.
+
+    Each loop has a server, which all of its requests find.
+    """
+
+    def __init__(self, handler: ServerHandler) -> None:
+        self._handler = checked_handler(handler)
+        self._servers: dict[asyncio.AbstractEventLoop, web.Server] = {}
+
+    async def play(self, exchange: Exchange) -> None:
+        """Have the request answered by the handler, which ends with the connection."""
+        loop = asyncio.get_running_loop()
+        server = self._servers.get(loop)
+        if server is None:
+            server = self._servers[loop] = web.Server(noted(self._handler), handler_cancellation=True)
+        await exchange.hand_over(server)
+
+
+def mounted(target: object, depth: int) -> tuple[Answer, Lifespan[Any]]:
+    """The answer that a whole app is, and its life.
+
+    Raises:
+        UsageError: it is no app.
+    """
+    if isinstance(target, web.Application):
+        app = target
+        life = Lifespan(lambda: served(app))
+        return WebApp(life, depth), life
+    if is_asgi(target):
+        asgi: Any = target
+        asgi_lifespan = Lifespan(lambda: asgi_life(asgi))
+        return AsgiApp(asgi, asgi_lifespan, depth), asgi_lifespan
+    raise UsageError(
+        "mount() puts a Router, an aiohttp web.Application or an ASGI app behind an origin; "
+        f"got {one_line(target)}"
+    )
+
+
+def is_asgi(target: object) -> bool:
+    """Whether something can be called with scope, receive and send (ASGI 3)."""
+    if not callable(target) or isinstance(target, type):
+        return False
+    try:
+        inspect.signature(target).bind(None, None, None)
+    except (TypeError, ValueError):
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""_routing: see its modules."""

@@ -1,0 +1,437 @@
+"""One stubbed route: what it answers, in which order, and what was asked of it.
+
+Decides without acting: no I/O, nothing patched. Knows patterns, answers and the log. Knows nothing of
+connections, sessions or pytest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from .._responders.responder import Early, Raw, as_answer, redirect
+from .._errors import UsageError, one_line
+from .._reports.near_misses import explain_not_called
+from .._responders.faults import acts_at_connect, happens_in_client
+from .._responders.forward import Forward
+from .._asyncio.gate import Gate
+from .._location import Place, caller_place
+from .._responders.aiohttp_app import Served
+from .._http.reply import Reply, checked_delay
+from .sequence import NOT_SAID, Step
+from .._responders.stream import Stream, sse
+from .calls import Asserted, Calls
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+
+    from typing_extensions import Never, Self, Unpack
+    from yarl import URL
+
+    from .._responders.responder import Answer, ServerHandler
+    from .._http.request import Call, Request
+    from .._matching.request_pattern import RequestPattern
+    from .._http.reply import ReplyOptions
+
+__all__ = ["Candidate", "HandlerError", "Hit", "Holder", "Kept", "Route"]
+
+
+class Holder(Protocol):
+    """What a route needs of the table that it is in."""
+
+    lock: threading.RLock
+    """For whoever changes a route or the table."""
+    calls: Calls[Route]
+    asked: Calls[Any] | None
+    """What was asked of whom the routes are for, where that is more than they answer: of an app."""
+    is_out_of_reach: bool
+    """Whether all clients are, as those of an upstream with a table of its own."""
+    fails_connections: bool
+    """Whether there is, or was, an answer that may have to be given where the client connects."""
+    handler_errors: list[HandlerError]
+    tasks: set[asyncio.Task[None]]
+    """The answers that are being given now."""
+    waiting: dict[asyncio.Task[None], Kept]
+    """The clients that a fault keeps waiting, by the task that has to be cancelled to end that."""
+    lets_go: bool
+    """Whether no fault may keep a client waiting any more."""
+
+    def remove(self, route: Route) -> None:
+        """Take a route out, if it is there."""
+        ...
+
+    def retire(self, route: Route) -> None:
+        """Stop offering a route that is spent."""
+        ...
+
+    def restore(self, route: Route) -> None:
+        """Offer a route that was spent again, in its old place."""
+        ...
+
+
+class Route(Asserted["Route"]):
+    """One stubbed route: which requests it answers, with what, and the calls it had.
+
+    Made by a `Router`'s verbs. A route without a reply answers 200 with an empty body. Replies form a
+    sequence: each is given once, or `times` times, and the last one for ever unless it has `times`; a
+    route whose sequence is used up is spent, and older routes take its requests.
+    """
+
+    # What every route begins with; a test makes several.
+    replied: int = 0
+    is_optional: bool = False
+    gate: Gate | None = None
+    _position = 0
+    not_said: Step = NOT_SAID
+    """What is answered if nothing was said of it."""
+
+    def __init__(
+        self, holder: Holder, pattern: RequestPattern, name: str | None, logs: tuple[Calls[Route], ...]
+    ) -> None:
+        self.pattern = pattern
+        self.name = name
+        self.place: Place = caller_place(skipped=2)
+        self.calls: Calls[Route] = Calls()
+        self.logs: tuple[Calls[Route], ...] = (self.calls, *logs)
+        self._holder = holder
+        self._steps: list[Step] = []
+
+    def __repr__(self) -> str:
+        name = f" {self.name!r}" if self.name else ""
+        return f"<Route {self.pattern.describe()}{name} ({self.location})>"
+
+    # What it answers.
+
+    def reply(
+        self,
+        answer: object = 200,
+        /,
+        *more: Never,
+        times: int | None = None,
+        attempts: int | None = None,
+        **options: Unpack[ReplyOptions],
+    ) -> Self:
+        """Add an answer to the sequence: a status with the keywords of `Reply`, or one of these.
+
+        A `Reply`; a body (`dict` or `list` as JSON, `str`, `bytes`); an exception instance or class, raised
+        from the client's call (memory door); a fault; a handler, `def` or `async def (request)`, which
+        returns a `Reply`, a `web.Response`, a body or a status.
+
+        `times` is how often it is given. `delay=`, in seconds, goes with any answer. `attempts` is how many
+        of one call's attempts an exception or fault meets: all by default, so that aiohttp's silent retry
+        of an idempotent request meets it too; 1 makes it a real one-shot.
+
+        Raises:
+            UsageError: the answer cannot be given, or a keyword is unknown or contradicts another.
+        """
+        if more:
+            raise UsageError(
+                f"reply({one_line(answer, 60)}, {one_line(more[0], 60)}): a body needs its name, as in "
+                "reply(200, json={...})"
+            )
+        delay = 0.0
+        if not isinstance(answer, int) and "delay" in options:
+            delay = checked_delay(options.pop("delay"))
+        return self._add(self.answer_of(answer, options), times, attempts, delay)
+
+    def replies(self, *answers: object) -> Self:
+        """Add several answers to the sequence, each given once and the last for ever.
+
+        Each is what `reply` takes as its first argument.
+        """
+        if not answers:
+            raise UsageError("replies() needs at least one answer")
+        for answer in [self.answer_of(answer, {}) for answer in answers]:
+            self._add(answer)
+        return self
+
+    def redirect(self, location: str | URL, status: int = 302, **options: Unpack[ReplyOptions]) -> Self:
+        """Send the client to `location` (301, 302, 303, 307 or 308; RFC 9110, 15.4)."""
+        return self._add(redirect(location, status, {**options}))
+
+    def stream(
+        self, pieces: object, status: int = 200, *, times: int | None = None, **options: Unpack[ReplyOptions]
+    ) -> Self:
+        """Send a body piece by piece.
+
+        `pieces` are a list of chunks, in which a number is a pause in seconds, or a generator function,
+        sync or async, that is called anew for each request. Each piece is one chunk on the wire.
+        """
+        for name in ("json", "text", "html", "body", "form", "compress", "trailers"):
+            if name in options:
+                raise UsageError(f"{name}= is not for a stream, whose body is its pieces")
+        delay = checked_delay(options.pop("delay", 0))
+        return self._add(Stream(pieces, Reply(status, **options)), times, delay=delay)
+
+    def sse(self, events: Iterable[object], **options: Unpack[ReplyOptions]) -> Self:
+        """Send a `text/event-stream` (HTML, 9.2.5).
+
+        An event is a mapping of `event`, `id`, `retry` (milliseconds), `data` (text, or JSON of anything
+        else) and `comment`; a number is a pause in seconds.
+        """
+        delay = checked_delay(options.pop("delay", 0))
+        return self._add(sse(events, {**options}), delay=delay)
+
+    def raw(
+        self,
+        script: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+        *,
+        times: int | None = None,
+    ) -> Self:
+        """Give the connection to a script: `async def script(reader, writer)`.
+
+        It starts as soon as the head of the request has matched, and reads the request from its first
+        byte. The connection is closed when it returns.
+        """
+        if not callable(script):
+            raise UsageError(f"raw() takes an async function of reader and writer; got {one_line(script)}")
+        return self._add(Raw(script), times)
+
+    def forward(self, origin: str | URL) -> Self:
+        """Relay to a real server, and its answer back: redirects, encodings and cookies untouched."""
+        return self._add(Forward.to(origin))
+
+    def serve(self, handler: ServerHandler, *, times: int | None = None) -> Self:
+        """Have aiohttp's own server answer, with a handler: `async def handler(request)`.
+
+        `request` is an `aiohttp.web.BaseRequest` whose body comes as the client sends it. What is returned
+        is any `web.StreamResponse`: files, streams, and a `web.WebSocketResponse`, too. It is called as soon
+        as the head of the request has matched, and ends when the client goes.
+        """
+        return self._add(Served(handler), times)
+
+    def hold(self) -> Gate:
+        """Make answers wait until they are released.
+
+        `await gate.waiting(2)` returns when two requests wait; `gate.release()` lets them and all later
+        ones go on. Held requests are let go when the mock closes.
+        """
+        self.gate = Gate(self)
+        return self.gate
+
+    # What it is.
+
+    @property
+    def location(self) -> str:
+        """Where it was added, `file:line`."""
+        return str(self.place)
+
+    def optional(self) -> Self:
+        """Let it be: a test in which it is never called passes."""
+        self.is_optional = True
+        return self
+
+    def named(self, name: str) -> Self:
+        """Give it a name for reports."""
+        self.name = name
+        return self
+
+    def remove(self) -> None:
+        """Take it out of the table; its calls stay in the log, and it need not have been called."""
+        self._holder.remove(self)
+
+    @property
+    def capacity(self) -> int | None:
+        """How many calls it can answer in all; None is no limit."""
+        if not self._steps or self._steps[-1].left is None:
+            return None
+        return self.replied + sum(
+            1 if step.left is None else step.left for step in self._steps[self._position :]
+        )
+
+    @property
+    def spent(self) -> bool:
+        """Whether its sequence is used up."""
+        return self._position == len(self._steps) > 0
+
+    def _add(
+        self, answer: Reply | Answer, times: int | None = None, attempts: int | None = None, delay: float = 0
+    ) -> Self:
+        if times is not None:
+            check_count("times", times)
+        if attempts is not None:
+            check_count("attempts", attempts)
+        if self._holder.is_out_of_reach and happens_in_client(answer):
+            raise UsageError(
+                f"{one_line(answer)} happens in the client, which is out of reach behind a socket; reply "
+                "with what it sends, or with a fault on the wire such as Reset()"
+            )
+        with self._holder.lock:
+            if not isinstance(answer, Reply) and acts_at_connect(answer):
+                self._holder.fails_connections = True
+            was_spent = self.spent
+            self._steps.append(Step(answer, times, attempts, delay))
+        if was_spent:
+            self._holder.restore(self)
+        return self
+
+    def _came_nearest(self) -> str:
+        holder = self._holder
+        calls = holder.calls if holder.asked is None else holder.asked
+        return explain_not_called(self, calls)
+
+    # For the table and the peer.
+
+    def answer_of(self, answer: object, options: ReplyOptions) -> Reply | Answer:
+        """What the first argument of `reply` stands for."""
+        return as_answer(answer, options)
+
+    def candidate(self, request: Request) -> Candidate | None:
+        """The route as a candidate for the method and URL of `request`; None if these are not its own."""
+        pattern = self.pattern
+        if pattern.matches_line(request):
+            return Candidate(
+                self, not pattern.option_names and not pattern.query_pairs, pattern.captures(request)
+            )
+        return None
+
+    @property
+    def answers_early(self) -> bool:
+        """Whether the next answer is given before the body of the request has come."""
+        return isinstance(self._next.answer, Early)
+
+    @property
+    def acts_at_connect(self) -> bool:
+        """Whether the next answer may have to be given where the client connects."""
+        return acts_at_connect(self._next.answer)
+
+    @property
+    def _next(self) -> Step:
+        return self._steps[self._position] if self._position < len(self._steps) else self.not_said
+
+    def record(self, call: Call[Route]) -> None:
+        """Write a call into the logs."""
+        for log in self.logs:
+            log.add(call)
+
+    def failed(self, error: HandlerError) -> None:
+        """Keep an error of the user's code for the test."""
+        self._holder.handler_errors.append(error)
+
+    def track(self, task: asyncio.Task[None]) -> None:
+        """Have an answer that takes time ended with the mock."""
+        tasks = self._holder.tasks
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    @contextmanager
+    def keeping(self, kept: Kept, task: asyncio.Task[None] | None = None) -> Iterator[None]:
+        """Note that a fault keeps a client waiting, for the length of the block.
+
+        It does so until `task` is cancelled, by default the task that this is in.
+        """
+        waiting = self._holder.waiting
+        task = task or asyncio.current_task()
+        assert task is not None
+        waiting[task] = kept
+        if self._holder.lets_go:
+            task.cancel()
+        try:
+            yield
+        finally:
+            del waiting[task]
+
+    def snapshot(self) -> tuple[tuple[Step, ...], Gate | None]:
+        """The sequence of answers as it is now, and the gate before it."""
+        return tuple(self._steps), self.gate
+
+    def roll_back(self, steps: tuple[Step, ...], gate: Gate | None) -> None:
+        """Drop the answers that were added since `snapshot`, and open a gate that was."""
+        if self.gate is not None and self.gate is not gate:
+            self.gate.release()
+        self.gate = gate
+        if len(self._steps) != len(steps):
+            with self._holder.lock:
+                was_spent = self.spent
+                self._steps[:] = steps
+                # The last answer that is left may have been one among several, and is for ever again.
+                lasts = bool(steps) and steps[-1].left is None
+                self._position = min(self._position, len(steps) - lasts)
+            if self.spent and not was_spent:
+                self._holder.retire(self)
+            elif was_spent and not self.spent:
+                self._holder.restore(self)
+
+    def take(self) -> Step:
+        """The answer to the next call, used once."""
+        steps = self._steps
+        if len(steps) == 1 and steps[0].left is None:
+            return steps[0]
+        with self._holder.lock:
+            if not steps:
+                return self.not_said
+            self.replied += 1
+            if self._position == len(steps):
+                # Two loops found the route at once; the one too late is given the last answer again.
+                return steps[-1]
+            step = steps[self._position]
+            if step.left is not None:
+                step.left -= 1
+                used_up = step.left == 0
+            else:
+                used_up = self._position < len(steps) - 1
+            if used_up:
+                self._position += 1
+                if self._position == len(steps):
+                    self._holder.retire(self)
+        return step
+
+
+@dataclass(frozen=True)
+class HandlerError:
+    """An error that escaped from the user's code, and the request that was being answered.
+
+    `route` is None where it came from a predicate, before a route was found.
+    """
+
+    exception: BaseException
+    request: Request
+    route: Route | None
+
+
+def never() -> bool:
+    """False."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A call whose client is kept waiting, and whether it waits no more, although nobody has noticed."""
+
+    call: Call[Route]
+    has_gone: Callable[[], bool] = never
+
+
+class Hit(NamedTuple):
+    """The route that answers a request; `via` is the mount through which it was found, if any.
+
+    `reply` is the answer, where whoever found the route says so and not its sequence.
+    """
+
+    route: Route
+    via: Route | None = None
+    reply: Reply | None = None
+
+    def take(self) -> Step:
+        """The answer; of a sequence the next one, used once."""
+        return self.route.take() if self.reply is None else Step(self.reply, None, None, 0)
+
+
+class Candidate(NamedTuple):
+    """A route that may answer requests for one method and URL, and what it captures of the URL.
+
+    `is_sure` says that nothing else is asked.
+    """
+
+    route: Route
+    is_sure: bool
+    captures: Mapping[str, str]
+
+
+def check_count(name: str, count: object) -> None:
+    """Refuse what is not a number of times."""
+    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+        raise UsageError(f"{name}= is a whole number, 1 or more; got {count!r}")

@@ -1,0 +1,234 @@
+"""The table of all routes of a router: which of them answers a request, and what is nearest if none does.
+
+Decides without acting: no I/O, nothing patched. Knows patterns and the routes' index. Knows nothing of what
+is answered.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .._reports.near_misses import Near, explain_miss, nearest
+from .index import Index
+from .route import Hit
+from .._matching.urls import UrlRegex
+from .calls import Calls
+
+if TYPE_CHECKING:
+    import asyncio
+    import re
+    from collections.abc import Callable, Iterable
+
+    from .._asyncio.lifespan import Lifespan
+    from .._http.request import Call, Origin, Request
+    from .._matching.request_pattern import RequestPattern
+    from .route import Candidate, HandlerError, Kept, Route
+
+__all__ = ["Miss", "Table"]
+
+
+@dataclass(frozen=True)
+class Miss:
+    """No route answers a request; `table` is where it was looked for."""
+
+    request: Request
+    table: Table
+
+    @property
+    def nearest(self) -> list[Near[Route]]:
+        """The three routes nearest to the request, each with its mismatches; the nearest first."""
+        return nearest(self.request, self.table.compared_with(self.request))
+
+    def explain(self) -> str:
+        """What was asked, and the routes nearest to it with what differs in each, as at the first asking."""
+        return self._report
+
+    @cached_property
+    def _report(self) -> str:
+        # Once, for the client and for the test: it takes time, and the routes may have changed since.
+        return explain_miss(self.request, self.table.compared_with(self.request))
+
+    def record(self, call: Call[Route]) -> None:
+        """Keep it for the test."""
+        self.table.misses.append(self)
+        self.table.calls.add(call)
+
+
+FEW = 16
+MOST_KNOWN = 4096
+
+
+class Table:
+    """A `Holder`: what a router and the routers under its prefixes have in common: all routes, all calls.
+
+    `routes` has each route, spent ones too, with its number in order of addition. `calls` has every call,
+    also those that no route answered. `discarded` are routes that a scope took back, which still ought to
+    have been called.
+    """
+
+    # What every table begins with; nearly every test has one of its own.
+    is_out_of_reach = False
+    fails_connections = False
+    lets_go = False
+    asked: Calls[Any] | None = None
+    doors = 0
+    _added = 0
+    _index: Index[Route] | None = None
+    _named: Named | None = None
+
+    def __init__(self) -> None:
+        self.lock: threading.RLock = threading.RLock()
+        self.calls: Calls[Route] = Calls()
+        self.routes: dict[Route, int] = {}
+        self.discarded: list[Route] = []
+        self.passthrough: list[RequestPattern] = []
+        self.mounts: dict[Route, Table] = {}
+        self.lives: list[Lifespan[Any]] = []
+        self.misses: list[Miss] = []
+        self.handler_errors: list[HandlerError] = []
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.waiting: dict[asyncio.Task[None], Kept] = {}
+        self._known: dict[tuple[str, str, Origin], tuple[Candidate, ...]] = {}
+
+    def find(self, request: Request) -> Hit | Miss:
+        """The route that answers `request`, or what is nearest; `request.match_info` has its captures."""
+        for route, is_sure, captures in self.candidates(request):
+            if is_sure or route.pattern.matches(request):
+                if route in self.mounts:
+                    outcome = self.mounts[route].find(request)
+                    if isinstance(outcome, Hit):
+                        return Hit(outcome.route, route)
+                    continue
+                if captures:
+                    request.capture(captures)
+                return Hit(route)
+        return Miss(request, self)
+
+    def find_early(
+        self, request: Request, is_early: Callable[[Route], bool] = attrgetter("answers_early")
+    ) -> Hit | Miss | None:
+        """The route that answers a request of which only the head has come.
+
+        None where the body has to be awaited: to tell the routes apart, or because the answer does so, which
+        `is_early` tells of a route.
+        """
+        for route, is_sure, captures in self.candidates(request):
+            if route.pattern.needs_body:
+                if route.pattern.matches_head(request):
+                    return None
+            elif is_sure or route.pattern.matches(request):
+                if route in self.mounts:
+                    outcome = self.mounts[route].find_early(request, is_early)
+                    if isinstance(outcome, Miss):
+                        continue
+                    return outcome and Hit(outcome.route, route)
+                if captures:
+                    request.capture(captures)
+                return Hit(route) if is_early(route) else None
+        return Miss(request, self)
+
+    def reached(self) -> list[Table]:
+        """This table, and those that are mounted in it."""
+        reached: list[Table] = [self]
+        for table in self.mounts.values():
+            reached += table.reached()
+        return reached
+
+    def compared_with(self, request: Request) -> list[Route]:
+        """The routes that a request was compared with; of a mounted router that it is for, that one's."""
+        found: list[Route] = []
+        for route in tuple(self.routes):
+            is_within = route in self.mounts and route.pattern.matches(request)
+            found += self.mounts[route].compared_with(request) if is_within else [route]
+        return found
+
+    def candidates(self, request: Request) -> tuple[Candidate, ...]:
+        """The routes that may answer `request`, newest first.
+
+        Remembered for each method and URL until the routes change: most calls of a test repeat another.
+        """
+        key = (request.method, request.target, request.origin)
+        known = self._known.get(key)
+        if known is None:
+            with self.lock:
+                found = [
+                    candidate for route in self._filed(request) if (candidate := route.candidate(request))
+                ]
+                if len(self._known) >= MOST_KNOWN:
+                    self._known.clear()
+                known = self._known[key] = tuple(found)
+        return known
+
+    @property
+    def named(self) -> Named:
+        """What the routes' URLs name."""
+        named = self._named
+        if named is None:
+            with self.lock:
+                urls = [route.pattern.url for route in self.routes]
+            named = self._named = Named(
+                frozenset(place for url in urls if url.origin is not None for place in url.origin.places),
+                tuple({url.regex for url in urls if isinstance(url, UrlRegex)}),
+            )
+        return named
+
+    def add(self, route: Route) -> None:
+        """Put a route on top."""
+        with self.lock:
+            self._added += 1
+            self.routes[route] = self._added
+            if self._index is not None:
+                self._index.add(route, route.pattern, self._added)
+            self._changed()
+
+    def remove(self, route: Route) -> None:
+        """Take a route out, if it is there."""
+        with self.lock:
+            if self.routes.pop(route, None) is not None:
+                self.mounts.pop(route, None)
+                if self._index is not None and not route.spent:
+                    self._index.remove(route)
+                self._changed()
+
+    def retire(self, route: Route) -> None:
+        """Stop offering a route that is spent."""
+        with self.lock:
+            if route in self.routes:
+                if self._index is not None:
+                    self._index.remove(route)
+                self._changed()
+
+    def restore(self, route: Route) -> None:
+        """Offer a route that was spent again, in its old place."""
+        with self.lock:
+            if route in self.routes:
+                if self._index is not None:
+                    self._index.add(route, route.pattern, self.routes[route])
+                self._changed()
+
+    def _changed(self) -> None:
+        """Forget what was found out of the routes as they were."""
+        self._known.clear()
+        self._named = None
+
+    def _filed(self, request: Request) -> Iterable[Route]:
+        """The routes to look at, newest first. A few are looked at one by one; more are worth an index."""
+        if self._index is None:
+            if len(self.routes) <= FEW:
+                return [route for route in reversed(self.routes) if not route.spent]
+            self._index = Index()
+            for route, order in self.routes.items():
+                if not route.spent:
+                    self._index.add(route, route.pattern, order)
+        return self._index.candidates(request)
+
+
+class Named(NamedTuple):
+    """What routes name in their URLs: hosts with their ports, and regexes."""
+
+    places: frozenset[tuple[str, int]]
+    regexes: tuple[re.Pattern[str], ...]

@@ -1,0 +1,133 @@
+"""`WebSocketRoute`: a route that answers the handshakes of websockets.
+
+Knows routes, and what can be said on a websocket. Knows nothing of connections below that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .._responders.responder import is_answer
+from .._websocket.conversation import Conversation, handled, live
+from .._errors import UsageError, one_line
+from .._http.reply import Reply
+from .route import Route
+from .sequence import Step
+from .._asyncio.waiters import Waiters
+from .._websocket.script import ScriptStep, scripted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from typing_extensions import Self, Unpack
+
+    from .._responders.responder import Answer
+    from .._matching.request_pattern import RequestPattern
+    from .._http.reply import ReplyOptions
+    from .route import Holder
+    from .calls import Calls
+    from .._websocket.connection import WebSocketConnection, WebSocketOptions
+    from .._websocket.script import Progress, Talk
+
+__all__ = ["HANDSHAKE", "WebSocketRoute"]
+
+
+class Handshake:
+    """The value of the header with which a client asks for a websocket (RFC 6455, 4.1)."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, str) and other.strip().lower() == "websocket"
+
+    def __repr__(self) -> str:
+        return "'websocket'"
+
+
+HANDSHAKE = Handshake()
+
+
+class WebSocketRoute(Route):
+    """A route that answers the handshakes of websockets, and speaks them.
+
+    Made by `Router.ws`. Without an answer it accepts every client, and what is said is up to the test:
+    `conn = await route.connection()`, `await conn.send_json(...)`, `await conn.receive_json()`. Answers form
+    a sequence as those of any route, one for each connection.
+    """
+
+    def __init__(
+        self,
+        holder: Holder,
+        pattern: RequestPattern,
+        name: str | None,
+        logs: tuple[Calls[Route], ...],
+        options: WebSocketOptions,
+    ) -> None:
+        super().__init__(holder, pattern, name, logs)
+        self.options = options
+        self.connections: list[WebSocketConnection] = []
+        self._progress: list[Progress] = []
+        self._given = 0
+        self._waiters = Waiters()
+        self.not_said: Step = Step(self._conversation(live), None, None, 0)
+
+    def script(self, *steps: ScriptStep, times: int | None = None) -> Self:
+        """Add a script to the sequence: `script(expect("hello"), send_json({...}), pause(1), close(4000))`.
+
+        The steps are taken in order, for each connection anew. A client that sends something else, or closes
+        where something was expected, fails the test, and sees the close code 1008. After the last step the
+        connection stays open until the client closes it. A script that still expects something when the test
+        ends, or when the connection is lost, fails it too, unless the route is `optional()`.
+        """
+        for step in steps:
+            if not isinstance(step, ScriptStep):
+                raise UsageError(
+                    f"script() takes steps such as expect('hello') and send_json(...); got {one_line(step)}"
+                )
+        talk = scripted(self._title, steps, self._progress.append)
+        return self._add(self._conversation(talk), times)
+
+    def reject(self, status: int = 403, *, times: int | None = None, **options: Unpack[ReplyOptions]) -> Self:
+        """Refuse the handshake with a status; the keywords are those of `reply`."""
+        return self._add(Reply(status, **options), times)
+
+    async def connection(self, timeout: float = 1.0) -> WebSocketConnection:
+        """The next connection that a client opens; those opened before and not asked for come first.
+
+        `timeout` is in seconds of the running loop's clock.
+
+        Raises:
+            AssertionError: there was none in time.
+        """
+        position = self._given
+        self._given += 1
+        if not await self._waiters.until(lambda: len(self.connections) > position, timeout):
+            self._given -= 1
+            raise AssertionError(
+                f"{len(self.connections)} connections to {self!r}, not {position + 1}, within {timeout} s"
+            )
+        return self.connections[position]
+
+    def unfinished(self) -> Iterator[str]:
+        """A report for each script of which the client left something out."""
+        for progress in self._progress:
+            report = progress.report
+            if report is not None and not self.is_optional:
+                yield report
+
+    def answer_of(self, answer: object, options: ReplyOptions) -> Reply | Answer:
+        """What `answer` stands for: a handler is given the websocket; all else is as for any route."""
+        if callable(answer) and not isinstance(answer, type) and not is_answer(answer):
+            if options:
+                raise UsageError(f"{', '.join(sorted(options))}: not with the handler of a websocket")
+            return self._conversation(handled(answer))
+        return super().answer_of(answer, options)
+
+    def _conversation(self, talk: Talk) -> Conversation:
+        return Conversation(self.options, self._connected, talk)
+
+    def _connected(self, connection: WebSocketConnection) -> None:
+        self.connections.append(connection)
+        self._waiters.notify()
+
+    def _title(self) -> str:
+        name = f" {self.name!r}" if self.name else ""
+        return f"{self.pattern.url.text}{name} ({self.location})"

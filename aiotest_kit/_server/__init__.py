@@ -1,0 +1,1 @@
+"""_server: see its modules."""

@@ -1,0 +1,239 @@
+"""A connection lent to somebody else's protocol, such as aiohttp's own server, one request at a time.
+
+The peer stays in front: it tells where a request ends and who answers it. `Guest` has the protocol and is the
+transport that the protocol sees; what is written to it goes out as it is, and is read on the way, so that
+the end of each reply is known. Knows the wire. Knows nothing of routes, or of what the protocol does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from asyncio import constants, transports
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import httptools
+
+from .._responders.responder import NOTE_FAILURE
+from .._http.readers import ReplyReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from .._http.request import Origin
+    from .._http.reply import Reply
+
+__all__ = ["Guest", "Through", "Turn"]
+
+OF_TLS = ("sslcontext", "ssl_object")
+
+
+class Turn:
+    """One request that a guest answers.
+
+    `replied` is called with the reply as soon as its head is known; `note_failure` keeps an error. `over`
+    is done when the reply is complete.
+    """
+
+    def __init__(
+        self,
+        method: str,
+        replied: Callable[[Reply], None],
+        note_failure: Callable[[BaseException], None],
+        over: asyncio.Future[None],
+    ) -> None:
+        self.reply: ReplyReader = ReplyReader(method)
+        self.note_failure = note_failure
+        self.over = over
+        self._replied = replied
+
+    def read(self, data: bytes) -> None:
+        """Learn from what the guest writes."""
+        reply = self.reply
+        was_known = reply.head is not None
+        try:
+            reply.feed(data)
+        except httptools.HttpParserError:
+            # What is no reply has no end but that of the connection.
+            return
+        if reply.head is not None and not was_known:
+            self._replied(reply.head)
+        if reply.complete and not self.over.done():
+            self.over.set_result(None)
+
+
+# The mixin is what `loop.sendfile` asks of a transport before it falls back to reading and writing.
+class Guest(transports._FlowControlMixin, asyncio.Transport):
+    """A protocol on a connection that is not its own, and the transport that it sees.
+
+    `transport` is the real one, `origin` what the client believes to speak to.
+    """
+
+    _sendfile_compatible = constants._SendfileMode.FALLBACK
+    _protocol_paused = False
+
+    def __init__(self, protocol: Any, transport: asyncio.Transport, origin: Origin) -> None:
+        # Not the mixin's constructor: flow control is that of the real transport.
+        self._protocol: Any = protocol
+        self._transport = transport
+        self._origin = origin
+        self._turn: Turn | None = None
+        self._closing = False
+        self._lost = False
+        self._reading = asyncio.Event()
+        self._reading.set()
+        self._owns = False
+        protocol.connection_made(self)
+
+    # For the peer.
+
+    def begin(self, turn: Turn) -> None:
+        """Let it answer a request: until `retire`, what it writes is sent, and it may end the connection."""
+        self._turn = turn
+
+    def retire(self) -> None:
+        """Take the connection back: somebody else may answer the next request."""
+        self._turn = None
+
+    def own(self) -> None:
+        """Have the connection for good: what comes is not kept back by the peer any more."""
+        self._owns = True
+
+    def receive(self, data: bytes) -> None:
+        """Give bytes to the protocol."""
+        self._protocol.data_received(data)
+
+    async def ready(self) -> None:
+        """Return when the protocol takes more."""
+        await self._reading.wait()
+
+    def pause_writing(self) -> None:
+        """Tell the protocol that the client takes no more for now."""
+        self._protocol_paused = True
+        self._protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Tell the protocol that the client takes more again."""
+        self._protocol_paused = False
+        self._protocol.resume_writing()
+
+    def lose(self, exc: Exception | None) -> None:
+        """Tell the protocol that the connection is over, once."""
+        if not self._lost:
+            self._lost = self._closing = True
+            self._protocol.connection_lost(exc)
+
+    # For the protocol: a transport.
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """What the real transport tells, and of TLS what is implied."""
+        if name == NOTE_FAILURE:
+            return default if self._turn is None else self._turn.note_failure
+        value = self._transport.get_extra_info(name)
+        if value is None and name in OF_TLS and self._origin.scheme == "https":
+            return implied_context()
+        return default if value is None else value
+
+    def is_closing(self) -> bool:
+        """Whether the end has begun."""
+        return self._closing or self._transport.is_closing()
+
+    def close(self) -> None:
+        """End the connection, or leave it, if the protocol has no part in it any more."""
+        self._end(self._transport.close)
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        self._end(self._transport.abort)
+
+    def _end(self, end: Callable[[], None]) -> None:
+        if self._turn is not None:
+            end()
+        elif not self._closing:
+            self._closing = True
+            asyncio.get_running_loop().call_soon(self.lose, None)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send bytes of the reply."""
+        turn = self._turn
+        if turn is not None and not self.is_closing():
+            data = bytes(data)
+            self._transport.write(data)
+            turn.read(data)
+
+    def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
+        """Send several pieces as one."""
+        self.write(b"".join(list_of_data))
+
+    def write_eof(self) -> None:
+        """Send no more, and go on reading."""
+        if self._turn is not None:
+            self._transport.write_eof()
+
+    def can_write_eof(self) -> bool:
+        """As the real transport."""
+        return self._transport.can_write_eof()
+
+    def get_write_buffer_size(self) -> int:
+        """The bytes that wait for the client."""
+        return self._transport.get_write_buffer_size()
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Set when the protocol is told to wait."""
+        self._transport.set_write_buffer_limits(high, low)
+
+    def is_reading(self) -> bool:
+        """Whether data is handed to the protocol as it comes."""
+        return self._reading.is_set() and not self.is_closing()
+
+    def pause_reading(self) -> None:
+        """Leave what comes where it is."""
+        self._reading.clear()
+        if self._owns:
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Hand on what has come."""
+        self._reading.set()
+        if self._owns:
+            self._transport.resume_reading()
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Hand what comes from now on to another protocol."""
+        self._protocol = protocol
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        """The protocol that is handed what comes."""
+        protocol: asyncio.BaseProtocol = self._protocol
+        return protocol
+
+
+class Through(asyncio.Protocol):
+    """A connection that is the guest's for good; the peer still hears of its end, and of a slow client."""
+
+    def __init__(self, guest: Guest, peer: asyncio.Protocol) -> None:
+        self._guest = guest
+        self._peer = peer
+
+    def data_received(self, data: bytes) -> None:
+        """Hand it on."""
+        self._guest.receive(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the peer, which tells the guest."""
+        self._peer.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Tell the peer, which tells the guest."""
+        self._peer.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Tell the peer, which tells the guest."""
+        self._peer.resume_writing()
+
+
+@lru_cache(maxsize=1)
+def implied_context() -> ssl.SSLContext:
+    """What stands for TLS where it is implied and not spoken; protocols ask only whether there is one."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -1,0 +1,395 @@
+"""The far end of one connection: bytes in, the router asked, bytes out, the call recorded.
+
+One `asyncio.Protocol`, the same over memory and over sockets. A plain reply is sent from within
+`data_received`; what takes time (handlers, streams, delays, scripts) runs in a task of its own, one at a
+time, and ends with the connection. Knows the wire and the router. Knows nothing of how the transport was
+made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+from .._responders.responder import Early, Raw
+from .._errors import UnmatchedRequest
+from .exchange import open_streams
+from .._transport.flow_control import ClientGone, Flow
+from .delegate import Guest, Through
+from .._http.body import Incoming
+from .lending import OwnExchange
+from .._http.request import Call
+from .._http.readers import RequestReader, refusal_of_length
+from .._http.reply import Reply
+from .._routing.route import HandlerError, Hit, Route
+from .._http.writers import (
+    CONNECT_ESTABLISHED,
+    CONTINUE,
+    closes,
+    expects_continue,
+    render,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .retries import Attempts, Token
+    from .exchange import Redial
+    from .._routing.finder import Finder
+    from .._http.request import Client, Origin, Request
+    from .._routing.sequence import Step
+    from .._routing.table import Miss
+
+__all__ = ["Peer"]
+
+MOST_QUEUED = 32
+"""Pipelined requests that are read ahead of the one being answered."""
+
+
+class Peer(Flow):
+    """One connection, from the first byte to the last.
+
+    As most servers, it takes the end of what the client sends for the end of the connection.
+
+    `finder` decides; `origin` is what requests are for that do not say. `connections` has the peer while it
+    is connected or still answers. `fail` makes the client's call raise an exception; None where the client
+    is out of reach, whose requests are then for the host that they name.
+    """
+
+    transport: asyncio.Transport
+
+    # What every connection begins with; a connection is made for nearly every test.
+    _client: Client | None = None
+    _attempts: Attempts | None = None
+    _token: Token = (None, 0)
+    _head_of: Request | None = None
+    """The unfinished request that was looked up by its head."""
+    _incoming: Incoming | None = None
+    _guests: dict[object, Guest] | None = None
+    _queue: deque[Request] | None = None
+    _task: asyncio.Task[None] | None = None
+    redial: Redial | None = None
+    _exchange: OwnExchange | None = None
+    _ends_with_connection = True
+
+    def __init__(
+        self,
+        finder: Finder,
+        origin: Origin,
+        loop: asyncio.AbstractEventLoop,
+        connections: set[Peer],
+        fail: Callable[[BaseException], None] | None = None,
+    ) -> None:
+        self.loop = loop
+        self.fail = fail
+        self._finder = finder
+        self._connections = connections
+        self._reader = RequestReader(origin, by_host=fail is None)
+        self._seen: list[bytes] = []
+
+    def expect(self, finder: Finder, client: Client, attempts: Attempts, token: Token) -> None:
+        """Say who asks the next request: what it asked of the connection, and which call it belongs to."""
+        self._finder = finder
+        self._client = client
+        self._attempts = attempts
+        self._token = token
+
+    @property
+    def answering(self) -> asyncio.Task[None] | None:
+        """The task of the answer that is being given, if that takes time."""
+        return self._task
+
+    @property
+    def answered(self) -> Call[Route] | None:
+        """The call to which that answer is given."""
+        return None if self._exchange is None else self._exchange.call
+
+    def hang_up(self) -> None:
+        """End the connection, because the mock does.
+
+        A call that waits for its answer fails. It must not be taken for one whose connection dropped, which
+        aiohttp would send again, to the network this time.
+        """
+        if self._task is not None and self.fail is not None and not self.transport.is_closing():
+            route = f": {self.answered.route!r}" if self.answered is not None else ""
+            self.fail(aiohttp.ClientConnectionError(f"the mock was closed before it answered{route}"))
+        self.transport.abort()
+
+    # What the transport calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start reading."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self._connections.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Answer the requests that `data` completes."""
+        self._seen.append(data)
+        requests = self._reader.feed(data)
+        for request in requests:
+            if self.transport.is_closing():
+                # The answer before was the last one on this connection.
+                break
+            if self._task is None:
+                self._serve(request)
+            else:
+                if self._queue is None:
+                    self._queue = deque()
+                self._queue.append(request)
+                if len(self._queue) >= MOST_QUEUED:
+                    self.transport.pause_reading()
+        if requests:
+            self._seen = []
+        if self._reader.error is not None:
+            self._give_up()
+            return
+        if self._reader.unfinished is not None:
+            self._look_ahead(self._reader.unfinished)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End what is being answered; a script learns of it from its reader."""
+        super().connection_lost(exc)
+        if self._task is None:
+            self._connections.discard(self)
+        self._queue = None
+        self._reader.close()
+        if self._incoming is not None:
+            self._incoming.lose()
+        for guest in list((self._guests or {}).values()):
+            guest.lose(exc)
+        if self._task is not None and self._ends_with_connection:
+            self._task.cancel()
+
+    def pause_writing(self) -> None:
+        """The client takes no more for now."""
+        super().pause_writing()
+        for guest in (self._guests or {}).values():
+            guest.pause_writing()
+
+    def resume_writing(self) -> None:
+        """The client takes more again."""
+        super().resume_writing()
+        for guest in (self._guests or {}).values():
+            guest.resume_writing()
+
+    # One request after the other.
+
+    def _serve(self, request: Request) -> None:
+        attempts = self._attempts
+        if attempts is not None and attempts.kept:
+            resumed = attempts.resume(self._token, request)
+            if resumed is not None:
+                if resumed.is_due:
+                    resumed.call.request = request
+                self._answer(resumed.call, resumed.route, resumed.next_step())
+                return
+        try:
+            outcome = self._finder.find(request)
+        except Exception as exc:
+            self._finder_failed(request, exc)
+            return
+        if request.method == "CONNECT" and not answers_connect(outcome):
+            self._open_tunnel(request)
+        elif isinstance(outcome, Hit):
+            self._answer_hit(request, outcome)
+        else:
+            self._refuse(outcome)
+
+    def _finder_failed(self, request: Request, exc: Exception) -> None:
+        """Keep an error of a user's predicate for the test, and tell the client as a server would."""
+        self._finder.failed(HandlerError(exc, request, None))
+        self._send(Reply(500, text=f"{type(exc).__name__} in a predicate of a route"), request)
+
+    def _send(self, reply: Reply, request: Request) -> None:
+        """Send a whole reply, and end the connection if it is the last."""
+        self.transport.write(render(reply, request))
+        if closes(reply, request) or self._reader.upgrade is not None:
+            self.transport.close()
+
+    def _give_up(self) -> None:
+        """Say what is wrong with what came, once all that came before it has been answered."""
+        refusal = self._reader.error
+        assert refusal is not None
+        if self._task is not None:
+            self.transport.pause_reading()
+        elif not self.transport.is_closing():
+            self.transport.write(refusal.render())
+            if self.transport.can_write_eof():
+                # Closed with bytes unread, a connection is reset, and the reply may be lost (RFC 9112, 9.6).
+                self.transport.set_protocol(Discarding(self))
+                self.transport.write_eof()
+                self.transport.resume_reading()
+            else:
+                self.transport.close()
+
+    def _look_ahead(self, unfinished: Request) -> None:
+        """Look up a request of which only the head has come, once it is its turn."""
+        if self._reader.is_diverted:
+            # It is being answered, and what was seen of it is not needed again.
+            self._seen = []
+        elif unfinished is not self._head_of and self._task is None and not self.transport.is_closing():
+            self._head_of = unfinished
+            self._serve_head(unfinished)
+
+    def _serve_head(self, request: Request) -> None:
+        """Answer a request whose body is still to come, where its route does so; else ask for the body."""
+        try:
+            hit = self._finder.find_early(request)
+        except Exception:
+            # It will be raised again, and kept, when the request is complete.
+            hit = None
+        if isinstance(hit, Hit):
+            self._answer_hit(request, hit)
+            return
+        refusal = refusal_of_length(request)
+        if refusal is not None:
+            self._reader.error = refusal
+            self._give_up()
+        elif expects_continue(request):
+            self.transport.write(CONTINUE)
+
+    def _open_tunnel(self, request: Request) -> None:
+        """Do as a proxy does that is asked to CONNECT (RFC 9110, 9.3.6)."""
+        tunnelled = self._reader.upgrade or b""
+        self._reader = RequestReader(request.origin, by_host=self.fail is None)
+        self.transport.write(CONNECT_ESTABLISHED)
+        if tunnelled:
+            self.data_received(tunnelled)
+
+    def _answer_hit(self, request: Request, hit: Hit) -> None:
+        route = hit.route
+        call: Call[Route] = Call(request, route, self.loop.time(), self._client)
+        step = hit.take()
+        route.record(call)
+        if hit.via is not None:
+            hit.via.record(call)
+        self._answer(call, route, step)
+
+    def _answer(self, call: Call[Route], route: Route, step: Step) -> None:
+        if step.is_plain and route.gate is None:
+            self._send_now(call, step)
+            return
+        step = step.drawn()
+        exchange = self._exchange = OwnExchange(self, call, route)
+        answer = step.answer
+        self._ends_with_connection = not (isinstance(answer, Early) and answer.outlives_client)
+        if isinstance(answer, Raw):
+            exchange.streams = open_streams(self, self._seen)
+        elif isinstance(answer, Early):
+            # From now on its body is not the reader's to keep.
+            _ = exchange.incoming
+        self._task = self.loop.create_task(self._play(exchange, step, route))
+        route.track(self._task)
+
+    def _send_now(self, call: Call[Route], step: Step) -> None:
+        request = call.request
+        reply = step.answer
+        assert isinstance(reply, Reply)
+        if request.version == "1.1" and request.keep_alive and request.method != "HEAD":
+            data, last = reply.sent_as or reply.remember(render(reply, request), closes(reply, request))
+        else:
+            data, last = render(reply, request), closes(reply, request)
+        self.transport.write(data)
+        call.reply = reply
+        call.elapsed = 0.0
+        if last or self._reader.upgrade is not None:
+            self.transport.close()
+
+    def _refuse(self, miss: Miss) -> None:
+        text = miss.explain()
+        call: Call[Route] = Call(miss.request, None, self.loop.time(), self._client)
+        call.exception = error = UnmatchedRequest(text)
+        miss.record(call)
+        if self.fail is not None:
+            self.fail(error)
+        else:
+            # What the client sent may be no text, and is shown escaped.
+            body = text.encode("utf-8", "backslashreplace")
+            call.reply = Reply(501, body=body, content_type="text/plain; charset=utf-8")
+            self._send(call.reply, miss.request)
+        call.elapsed = self.loop.time() - call.started
+
+    async def _play(self, exchange: OwnExchange, step: Step, route: Route) -> None:
+        """Give one answer that takes time; then go on with the next request."""
+        try:
+            await exchange.play(step, route)
+        except ClientGone:
+            pass
+        except GeneratorExit:
+            # The loop was closed under the task: nothing can be sent any more.
+            raise
+        except (KeyboardInterrupt, SystemExit, asyncio.CancelledError):
+            self.hang_up()
+            raise
+        except BaseException as exc:  # pytest's outcomes are no Exceptions
+            exchange.handler_failed(exc, route)
+        finally:
+            exchange.ended(self._attempts, self._token, step)
+            self._task = self._exchange = self._incoming = None
+            if self._lost:
+                self._connections.discard(self)
+        if self._lost or self.transport.is_closing():
+            return
+        if self._reader.upgrade is not None and not self._queue:
+            self.transport.close()
+        elif self._queue:
+            self.transport.resume_reading()
+            while self._queue and self._task is None:
+                self._serve(self._queue.popleft())
+        if self._reader.error is not None:
+            self._give_up()
+        elif self._reader.unfinished is not None:
+            self._look_ahead(self._reader.unfinished)
+
+    def divert(self, request: Request) -> Incoming:
+        """The body of a request as it comes, from its first byte."""
+        incoming = self._incoming = Incoming(self.transport.pause_reading, self.transport.resume_reading)
+        if self._reader.unfinished is request:
+            self._reader.divert(incoming)
+        else:
+            incoming.feed(request.body)
+            incoming.feed_eof()
+        return incoming
+
+    @property
+    def upgrades(self) -> bool:
+        """Whether the client asked for another protocol behind its request."""
+        return self._reader.upgrade is not None
+
+    def guest_of(self, server: Callable[[], asyncio.Protocol], origin: Origin) -> Guest:
+        """The protocol that a server has on this connection, made if it has none yet."""
+        if self._guests is None:
+            self._guests = {}
+        guest = self._guests.get(server)
+        if guest is None or guest.is_closing():
+            guest = self._guests[server] = Guest(server(), self.transport, origin)
+            if self._drained is not None:
+                guest.pause_writing()
+        return guest
+
+    def give_away(self, guest: Guest) -> None:
+        """Leave the connection to a guest for good, beginning with what followed the request."""
+        guest.own()
+        self.transport.set_protocol(Through(guest, self))
+        if self._reader.upgrade:
+            guest.receive(self._reader.upgrade)
+
+
+def answers_connect(outcome: Hit | Miss) -> bool:
+    """Whether a route answers a CONNECT itself; one for any method is meant for what the tunnel carries."""
+    return isinstance(outcome, Hit) and "CONNECT" in outcome.route.pattern.methods
+
+
+class Discarding(asyncio.Protocol):
+    """The rest of a connection that was refused: what still comes is dropped until the client closes."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the peer."""
+        self._peer.connection_lost(exc)

@@ -1,0 +1,1 @@
+"""_transport: see its modules."""

@@ -1,0 +1,1 @@
+"""_virtual_time: see its modules."""

@@ -1,0 +1,1 @@
+"""_websocket: see its modules."""
