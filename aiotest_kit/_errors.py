@@ -14,25 +14,9 @@ Everything else that a client sees is aiohttp's own.
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-from typing import TYPE_CHECKING
-
 import aiohttp
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-
-__all__ = [
-    "LeakWarning",
-    "LoopMismatchError",
-    "UnmatchedRequest",
-    "UsageError",
-    "VirtualTimeError",
-    "check_options",
-    "counted",
-    "join_names",
-    "one_line",
-]
+__all__ = ["LeakWarning", "LoopMismatchError", "UnmatchedRequest", "UsageError", "VirtualTimeError"]
 
 
 class UsageError(Exception):
@@ -70,49 +54,3 @@ class UnmatchedRequest(aiohttp.ClientConnectionError):
     """
 
     __module__ = "aiotest_kit"
-
-
-def join_names(names: Iterable[object]) -> str:
-    """The names in one phrase, in order: `a, b, c`."""
-    return ", ".join(str(name) for name in names)
-
-
-def counted(number: int, noun: str) -> str:
-    """A number of things: `1 route`, `2 routes`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-ALSO_CALLED = {
-    "content": ("body",),
-    "cookie": ("cookies",),
-    "data": ("form", "body"),
-    "params": ("query",),
-    "payload": ("json",),
-}
-"""What else options are called, by aiohttp and others."""
-
-
-def check_options(options: Iterable[str], allowed: Collection[str], where: str) -> None:
-    """Refuse an option that is not allowed; `where` is what has the options, such as `a route`.
-
-    Raises:
-        UsageError: with the options there are, and the one that was probably meant.
-    """
-    for option in options:
-        if option not in allowed:
-            names = sorted(allowed)
-            near = get_close_matches(option, names, n=1) or [
-                name for name in ALSO_CALLED.get(option, ()) if name in allowed
-            ]
-            hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-            raise UsageError(f"unknown option {option!r} for {where}; options are: {join_names(names)}{hint}")
-
-
-def one_line(value: object, limit: int = 200) -> str:
-    """The repr of a value, shortened in its middle to at most `limit` characters."""
-    text = repr(value)
-    if len(text) <= limit:
-        return text
-    head = (limit - 5) * 2 // 3
-    tail = limit - 5 - head
-    return f"{text[:head]} ... {text[-tail:]}"

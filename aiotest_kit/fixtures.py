@@ -6,26 +6,23 @@ There is nothing for pytest to rewrite here: PYTEST_DONT_REWRITE.
 
 from __future__ import annotations
 
-from threading import local
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from ._plugin.registration import register_plugin
+from ._plugin.registration import register_once
+from ._plugin.state import being_set_up, has_traceback, thread_of, watch_of, watched
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import Iterator
 
     from aiohttp.test_utils import TestClient
 
-    from ._virtual_time.clock import VirtualClock
-    from ._asyncio.loop_thread import LoopThread
-    from ._plugin.loops import OpenedStack
-    from ._routing.router import Router
-    from ._plugin.strictness import Watch
-    from ._plugin.stub_clients import StubClientFactory
     from ._loopback_door.upstream import Upstream
+    from ._plugin.stub_clients import StubClientFactory
     from ._plugin.upstreams import Scope
+    from ._routing.router import Router
+    from ._virtual_time.clock import VirtualClock
 
 __all__ = [
     "aiohttp_mock",
@@ -36,22 +33,7 @@ __all__ = [
     "virtual_clock",
 ]
 
-WATCH: pytest.StashKey[Watch] = pytest.StashKey()
-R = TypeVar("R", bound="Router")
-THREAD: pytest.StashKey[LoopThread] = pytest.StashKey()
-
-
-class BeingSetUp(local):
-    """The fixture that pytest sets up in this thread, as the plugin's hook says.
-
-    For the fixture that small tests use by the thousand: pytest takes longer to pass `request` as an argument
-    than to set up a fixture without.
-    """
-
-    request: pytest.FixtureRequest
-
-
-being_set_up: BeingSetUp = BeingSetUp()
+HOOKS = "aiotest_kit._plugin.hooks"
 
 
 def registered(fixture_name: str, config: pytest.Config) -> Literal["function"]:
@@ -59,7 +41,7 @@ def registered(fixture_name: str, config: pytest.Config) -> Literal["function"]:
 
     They come with it also where it is imported into a file of tests, which is no plugin.
     """
-    register_plugin(config.pluginmanager)
+    register_once(config.pluginmanager, HOOKS)
     return "function"
 
 
@@ -94,8 +76,8 @@ def aiohttp_upstream(request: pytest.FixtureRequest) -> Iterator[Upstream]:
     `@pytest.mark.aiotest(upstream="thread")` or the ini option `aiotest_kit_upstream` says so, for blocking
     clients in async tests.
     """
-    from ._plugin.loops import NoLoop, loop_scope_of, stack_of
     from ._loopback_door.upstream import Upstream
+    from ._plugin.loops import NoLoop, loop_scope_of, stack_of
     from ._plugin.upstreams import UpstreamInLoop
 
     __tracebackhide__ = has_traceback
@@ -116,39 +98,6 @@ def aiohttp_upstream(request: pytest.FixtureRequest) -> Iterator[Upstream]:
     finally:
         if is_threaded:
             upstream.stop_thread()
-
-
-def thread_of(config: pytest.Config) -> LoopThread:
-    """The thread that serves the upstreams of tests without a loop, one for all of a run."""
-    from ._asyncio.loop_thread import LoopThread
-
-    thread = config.stash.get(THREAD, None)
-    if thread is None or thread.is_stuck:
-        # A thread that a test has blocked must not fail those after it.
-        thread = config.stash[THREAD] = LoopThread()
-        config.add_cleanup(thread.close)
-    return thread
-
-
-def watched(watch: Watch, router: R, end: Callable[[], None] | None = None) -> Iterator[R]:
-    """Give a fixture's router to the test, and fail the teardown by what comes after the test's verdict.
-
-    That may come of the end, too.
-    """
-    __tracebackhide__ = has_traceback
-    watch.routers.append(router)
-    try:
-        try:
-            yield router
-        finally:
-            if end is not None:
-                end()
-        failure = watch.late_verdict()
-        if failure is not None:
-            raise failure
-    finally:
-        # A test may be run again, and then answers for that run alone.
-        watch.routers.remove(router)
 
 
 @pytest.fixture(scope=registered)
@@ -190,9 +139,9 @@ def virtual_clock(request: pytest.FixtureRequest) -> VirtualClock:
     delay, a heartbeat or a back-off. `virtual_clock.now` is in seconds since the set-up of the test, and
     `await virtual_clock.advance(5)` lets 5 s pass. For async tests, on asyncio's own loops.
     """
-    from ._virtual_time.clock import virtual_time
     from ._errors import VirtualTimeError
     from ._plugin.loops import stack_of
+    from ._virtual_time.clock import virtual_time
 
     stack = stack_of(request, "`async with virtual_time()` inside the test")
     try:
@@ -226,39 +175,10 @@ def upstream_fixture(
     return in_thread(scope, name) if served_on is None else in_loop(scope, served_on, name)
 
 
-def watch_of(item: pytest.Item) -> Watch:
-    """The watch over a test, one for all its fixtures."""
-    if WATCH in item.stash:
-        return item.stash[WATCH]
-    from ._plugin.strictness import Watch, policy_of
-
-    watch = item.stash[WATCH] = Watch(policy_of(item))
-    return watch
-
-
-def has_traceback(excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
-    """Whether pytest shows how an exception came about; a frame is hidden then.
-
-    For a failure that is only text it would say, below the text, that all frames are hidden.
-    """
-    return getattr(excinfo.value, "pytrace", True)
-
-
-@pytest.fixture(name="_aiotest_stack_anyio")
-async def stack_on_anyio(anyio_backend_name: str) -> AsyncIterator[OpenedStack]:
-    """What anyio's plugin closes on its loop after a test; for `_plugin.loops.stack_of`.
-
-    A fixture of pytest and not of pytest-asyncio, which must leave it alone.
-    """
-    from ._plugin.loops import opened_stack
-
-    async with opened_stack() as opened:
-        yield opened
-
-
 def pytest_plugin_registered(manager: pytest.PytestPluginManager) -> None:
-    """Register the plugin, where it is not there by itself, with the `conftest.py` that imports the fixtures.
+    """Register the hooks, where they are not there by themselves, with the `conftest.py` that imports the
+    fixtures.
 
     pytest takes an imported hook for one of the `conftest.py` itself.
     """
-    register_plugin(manager)
+    register_once(manager, HOOKS)

@@ -27,7 +27,7 @@ import pytest
 
 INI = "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
 EMPTY = "test_empty"
-LEAK_PLUGIN = "aiotest_kit._plugin.leak_hooks"
+LEAK_PLUGIN = "aiotest_kit leak check"
 BLOCK = 20
 BLOCKS = 50
 WARM_UP_TESTS = 3

@@ -1,21 +1,22 @@
 """What of aiohttp's sessions, requests and responses is not documented, and nothing else.
 
-`_aiohttp.connectors` and `_aiohttp.stand_ins` have the same for its connectors, `_aiohttp.server` for its server.
-One function or class for each seam. Each was checked on aiohttp 3.10.11, 3.11.18, 3.12.15, 3.13.5 and 3.14.5,
-and `tests/unit/test_aiohttp_seams.py` fails with "aiohttp moved ..." where a later one differs. Knows nothing
-of routes or of what is at the other end.
+`_aiohttp.connectors` and `_aiohttp.stand_ins` have the same for its connectors, `_aiohttp.server` for its
+server. One function or class for each seam. Each was checked on aiohttp 3.10.11, 3.11.18, 3.12.15, 3.13.5 and
+3.14.5, and `tests/unit/test_aiohttp_seams.py` fails with "aiohttp moved ..." where a later one differs. Knows
+nothing of routes or of what is at the other end.
 """
 
 from __future__ import annotations
 
 import asyncio
 from contextvars import ContextVar
-from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import aiohttp
-from aiohttp import helpers, web
+from aiohttp import helpers
 from aiohttp.client_proto import ResponseHandler
+
+from .._asyncio.patching import Detour
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -31,7 +32,6 @@ __all__ = [
     "Connect",
     "MakeResponse",
     "RequestFunction",
-    "coding_of",
     "connect_detour",
     "connect_through",
     "full_url",
@@ -43,44 +43,10 @@ __all__ = [
     "request_through",
     "show_headers",
     "stream_reader",
-    "watch_handlers",
 ]
 
 Connect: TypeAlias = "Callable[..., Coroutine[Any, Any, Connection]]"
 """What `BaseConnector.connect` is: a coroutine function of connector, request, traces and timeout."""
-
-
-class Detour:
-    """A coroutine function of aiohttp's that can be made to call another function.
-
-    What changes is the code of the function, not the class: so it works for those too who keep the function,
-    as tools that trace calls do. And setting an attribute of a class empties Python's caches of the class and
-    of all its subclasses, which twice in a test costs a tenth of what one call does.
-    """
-
-    def __init__(self, function: Callable[..., Any], stand_in: Callable[..., Any]) -> None:
-        """`stand_in` is the code while something is installed, which is its keyword `through`."""
-        self.function = cast("FunctionType", function)
-        self.code = self.function.__code__
-        self.defaults = self.function.__kwdefaults__
-        self.stand_in = cast("FunctionType", stand_in).__code__
-
-    def as_written(self) -> Callable[..., Any]:
-        """A function that does as aiohttp wrote it, whatever is installed."""
-        copy = FunctionType(self.code, self.function.__globals__)
-        copy.__kwdefaults__ = self.defaults
-        return copy
-
-    def install(self, through: Callable[..., Any]) -> None:
-        """Have the function call `through`."""
-        # With these both codes can be called: another thread may do so before the next line.
-        self.function.__kwdefaults__ = {**(self.defaults or {}), "through": through}
-        self.function.__code__ = self.stand_in
-
-    def restore(self) -> None:
-        """Have the function do as aiohttp wrote it."""
-        self.function.__code__ = self.code
-        self.function.__kwdefaults__ = self.defaults
 
 
 async def connect_installed(
@@ -183,21 +149,3 @@ def is_idle(protocol: object) -> bool:
     Its protocol then neither has a response nor anybody who waits for one.
     """
     return isinstance(protocol, ResponseHandler) and not protocol.should_close and protocol._waiter is None
-
-
-def watch_handlers(server: web.Server, wrap: Callable[[Any], Any]) -> None:
-    """Put something around what answers the requests of a server that has no connections yet."""
-    server.request_handler = wrap(server.request_handler)
-
-
-def coding_of(response: web.Response, accepted: str) -> str | None:
-    """The content coding that aiohttp would send a response in, None for as it is.
-
-    `accepted` is the client's `Accept-Encoding`.
-    """
-    if not response.compression:
-        return None
-    forced = response._compression_force
-    offered = [coding for coding in web.ContentCoding if coding.value in accepted.lower()]
-    coding = forced or (offered[0] if offered else web.ContentCoding.identity)
-    return None if coding is web.ContentCoding.identity else coding.value

@@ -1,4 +1,4 @@
-"""What of aiohttp's server is not documented, and nothing else; `_aiohttp.client` has the same for its client.
+"""What of aiohttp's server is not documented, and nothing else.
 
 One function or class for each seam. Each was checked on aiohttp 3.10.11, 3.11.18, 3.12.15, 3.13.5 and
 3.14.5, and `tests/unit/test_aiohttp_web_seams.py` fails with "aiohttp moved ..." where a later one differs.
@@ -9,58 +9,34 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-import aiohttp
 from aiohttp import StreamReader, http, web
 from aiohttp.log import server_logger
-from aiohttp.test_utils import BaseTestServer, TestClient
 from multidict import CIMultiDictProxy
 
-from .client import connect_through
-from .._transport.memory import MemoryTransport
-
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator
+    from collections.abc import Callable
 
     from aiohttp.abc import AbstractStreamWriter
-    from aiohttp.client_proto import ResponseHandler
-    from aiohttp.client_reqrep import ClientRequest
-    from aiohttp.connector import Connection
-    from aiohttp.tracing import Trace
     from multidict import CIMultiDict
     from yarl import URL
 
-    # Generic since 3.11.
-    TestClientOfApp: TypeAlias = TestClient[web.Request, web.Application]
     # Generic since Python 3.11.
     LoggerAdapterOfAny: TypeAlias = logging.LoggerAdapter[logging.Logger]
 else:
-    TestClientOfApp = TestClient
     LoggerAdapterOfAny = logging.LoggerAdapter
 
 __all__ = [
-    "AppClient",
-    "AppConnector",
     "AppServer",
     "Doorway",
     "Exchanged",
-    "PortlessServer",
     "RecordingWriter",
-    "Resolve",
     "Run",
     "SharedRunner",
-    "apps_of",
-    "installed_resolve",
-    "leave_as_before",
-    "read_again",
-    "replace_resolve",
-    "runs",
-    "set_match_info",
-    "state_of",
+    "coding_of",
+    "watch_handlers",
 ]
-
-Resolve: TypeAlias = "Callable[[web.Request], Awaitable[web.UrlMappingMatchInfo]]"
 
 
 class Exchanged(Protocol):
@@ -226,163 +202,6 @@ class SharedRunner(web.AppRunner):
             await super()._cleanup_server()
 
 
-def state_of(app: web.Application) -> dict[Any, Any]:
-    """What `app[key]` is kept in. Unlike the app it takes values while the app runs."""
-    return app._state
-
-
-OF_A_RUN = ("_loop", "_frozen", "_debug")
-"""Attributes of an application that its start sets."""
-
-
-def apps_of(app: web.Application) -> Iterator[web.Application]:
-    """An app, and all its sub-apps."""
-    yield app
-    for sub_app in app._subapps:
-        yield from apps_of(sub_app)
-
-
-def runs(app: web.Application) -> bool:
-    """Whether an app was started on a loop that is still there, and perhaps runs."""
-    return app._loop is not None and not app._loop.is_closed()
-
-
-def leave_as_before(apps: Iterable[web.Application]) -> Callable[[], None]:
-    """Make apps ready to start, on another loop than before too; returns what puts them back as they are.
-
-    What cannot be taken back, because aiohttp's lists cannot be thawed, starts a second time as it is.
-    """
-    before = [
-        (app, {name: getattr(app, name) for name in OF_A_RUN}, dict(app._state), list(exits_of(app)))
-        for app in apps
-    ]
-
-    def put_back() -> None:
-        for app, attributes, state, exits in before:
-            vars(app).update(attributes)
-            app._state.clear()
-            app._state.update(state)
-            exits_of(app)[:] = exits
-
-    for app, _, _, _ in before:
-        vars(app).update(_loop=None, _frozen=False)
-        exits_of(app).clear()
-    return put_back
-
-
-def exits_of(app: web.Application) -> list[Any]:
-    """What is left to do of the app's cleanup contexts."""
-    return app.cleanup_ctx._exits
-
-
-def installed_resolve(app: web.Application) -> object:
-    """What resolves the requests of an app in the place of its router, None if nothing does."""
-    return vars(app.router).get("resolve")
-
-
-def replace_resolve(app: web.Application, function: Resolve | None) -> Resolve:
-    """Install what resolves the requests of an app, None for its router's own; returns what did before."""
-    before = app.router.resolve
-    if function is None:
-        vars(app.router).pop("resolve", None)
-    else:
-        vars(app.router)["resolve"] = function
-    return cast("Resolve", before)
-
-
-def set_match_info(request: web.Request, match_info: web.UrlMappingMatchInfo) -> None:
-    """Say how a request was resolved, as `Application._handle` does."""
-    request._match_info = match_info
-
-
-def read_again(request: web.Request, data: bytes) -> None:
-    """Let the body of a request, which was read from its `content`, be read once more."""
-    # The limit is what may wait before the connection is paused; this does not come from there.
-    content = StreamReader(request.protocol, len(data) + 1, loop=asyncio.get_running_loop())
-    content.feed_data(data)
-    content.feed_eof()
-    request._payload = content
-    request._cache.pop("content", None)
-
-
-OpenConnection: TypeAlias = "Callable[[ClientRequest, Callable[[], ResponseHandler]], ResponseHandler]"
-"""Connects the protocol that its second argument makes, for a request."""
-
-
-class AppConnector(aiohttp.BaseConnector):
-    """A connector whose connections to an app `open_connection` makes; elsewhere it goes as any other does.
-
-    `is_app` says of a URL whether it is the app's.
-    """
-
-    def __init__(self, open_connection: OpenConnection, is_app: Callable[[URL], bool]) -> None:
-        super().__init__()
-        self._open_connection = open_connection
-        self._is_app = is_app
-        self._elsewhere: aiohttp.TCPConnector | None = None
-
-    async def connect(
-        self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
-    ) -> Connection:
-        """A connection for `req`."""
-        if req.proxy is None and self._is_app(req.url):
-            # Whatever is installed in its place now: the app is in reach of no mock.
-            return await connect_through(self, req, traces, timeout)
-        if self._elsewhere is None:
-            self._elsewhere = aiohttp.TCPConnector()
-        return await self._elsewhere.connect(req, traces, timeout)
-
-    async def _create_connection(
-        self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
-    ) -> ResponseHandler:
-        try:
-            return self._open_connection(req, self._factory)
-        except OSError as exc:
-            raise aiohttp.ClientConnectorError(req.connection_key, exc) from exc
-
-    async def close(self, *args: Any, **options: Any) -> None:
-        """Close the connections to everywhere."""
-        for pooled in self._conns.values():
-            for protocol, _ in pooled:
-                transport = protocol.transport
-                if isinstance(transport, MemoryTransport):
-                    # Otherwise the session would wait for it, and then the server.
-                    transport.end()
-        await super().close(*args, **options)
-        if self._elsewhere is not None:
-            await self._elsewhere.close(*args, **options)
-
-
-class PortlessServer(BaseTestServer):
-    """A test server that may be started without a port."""
-
-    app: web.Application
-    runner: web.BaseRunner | None
-
-    def runner_of_app(self, **options: Any) -> web.BaseRunner:
-        """What runs the app. `options` are those of `AppRunner`."""
-        raise NotImplementedError
-
-    async def _make_runner(self, **options: Any) -> web.BaseRunner:
-        return self.runner_of_app(**options)
-
-    async def start_without_port(self, origin: URL, **options: Any) -> None:
-        """Start to serve `origin`; what `BaseTestServer.start_server` does, but for the socket."""
-        self.runner = await self._make_runner(handler_cancellation=True, **options)
-        await self.runner.setup()
-        self.scheme: str = origin.scheme
-        self.host: str = origin.host or ""
-        self.port: int | None = origin.port
-        self._root = origin
-
-
-class AppClient(TestClientOfApp):
-    """A test client; that its server has an app, the type checker is told here."""
-
-    def __init__(self, server: PortlessServer, **options: Any) -> None:
-        super().__init__(cast("Any", server), **options)
-
-
 class Unserved(web.RequestHandler):
     """aiohttp's protocol of a connection on which nothing comes in, and what goes out is kept."""
 
@@ -416,3 +235,21 @@ def request_alone(
     writer = http.StreamWriter(protocol, loop)
     task: Any = asyncio.current_task() if loop.is_running() else None
     return web.Request(message, content, protocol, writer, task, loop, client_max_size=app._client_max_size)
+
+
+def watch_handlers(server: web.Server, wrap: Callable[[Any], Any]) -> None:
+    """Put something around what answers the requests of a server that has no connections yet."""
+    server.request_handler = wrap(server.request_handler)
+
+
+def coding_of(response: web.Response, accepted: str) -> str | None:
+    """The content coding that aiohttp would send a response in, None for as it is.
+
+    `accepted` is the client's `Accept-Encoding`.
+    """
+    if not response.compression:
+        return None
+    forced = response._compression_force
+    offered = [coding for coding in web.ContentCoding if coding.value in accepted.lower()]
+    coding = forced or (offered[0] if offered else web.ContentCoding.identity)
+    return None if coding is web.ContentCoding.identity else coding.value

@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from .._http.call import Call
 from .._http.content_coding import decompressed
-from .._http.request import Call, Origin
 from .._http.reply import reply_as_sent, with_body
-from .stubs import AppRequest
+from .._http.request import Origin
+from .request import AppRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from multidict import CIMultiDict
 
-    from .._http.request import Client
+    from .._http.call import Client
     from .._http.reply import Reply
     from .stubs import Stub
 

@@ -15,24 +15,28 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import hdrs, web
 
-from .._aiohttp.server import RecordingWriter, read_again
-from .._responders.responder import Raw, no_response
-from .calls import AppCall
+from .._aiohttp.app_state import read_again
+from .._aiohttp.server import RecordingWriter
+from .._http.call import Call
+from .._http.readers import RequestReader
+from .._http.request import Origin
+from .._responders.responder import Raw
+from .._responders.web_response import no_response
+from .._routing.handler_errors import HandlerError
+from .._routing.route import Hit
 from .._server.exchange import open_streams
 from .._transport.flow_control import ClientGone, Flow
-from .._http.request import Call, Origin
-from .._http.readers import RequestReader
-from .._routing.route import HandlerError, Hit
+from .calls import AppCall
 from .exchange import StubExchange
 from .stubs import Stub, Stubbed, stubbed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .._server.exchange import Redial, ScriptWriter
-    from .._routing.route import Route
-    from .stubs import OriginalHandler, Stubs
     from .._routing.calls import Calls
+    from .._routing.route import Route
+    from .._server.exchange import Redial, ScriptWriter
+    from .stubs import OriginalHandler, Stubs
 
 __all__ = ["Connection", "Service", "visit_of"]
 

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 
 from aiohttp import hdrs, web
 
-from .._responders.responder import reply_of
-from .._server.exchange import PlayedExchange, server_error
 from .._http.reply import with_head
-from .._routing.route import HandlerError
+from .._responders.web_response import reply_of
+from .._routing.handler_errors import HandlerError
+from .._server.exchange import PlayedExchange, server_error
 
 if TYPE_CHECKING:
-    from .._responders.responder import ServerHandler
-    from .._server.exchange import Line
-    from .._http.request import Call
+    from .._http.call import Call
     from .._http.reply import Reply
+    from .._responders.exchange import ServerHandler
     from .._routing.route import Route
+    from .._server.exchange import Line
 
 __all__ = ["StubExchange"]
 

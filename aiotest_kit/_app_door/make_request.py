@@ -12,11 +12,13 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
-from .._aiohttp.server import request_alone, set_match_info
-from .._responders.responder import Collected
+from .._aiohttp.app_state import set_match_info
+from .._aiohttp.server import request_alone
+from .._asyncio.tasks import running_loop
 from .._errors import UsageError
-from .._http.request import Origin
 from .._http.reply import checked_headers
+from .._http.request import Origin
+from .._responders.web_response import Collected
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Mapping
@@ -124,12 +126,12 @@ def at_once(awaitable: Awaitable[T], why_not: str) -> T:
 
 def loop_now() -> asyncio.AbstractEventLoop:
     """The running loop; without one, a closed loop: for what never waits it is as good."""
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        loop = asyncio.new_event_loop()
-        loop.close()
-        return loop
+    running = running_loop()
+    if running is not None:
+        return running
+    loop = asyncio.new_event_loop()
+    loop.close()
+    return loop
 
 
 @lru_cache(maxsize=1)

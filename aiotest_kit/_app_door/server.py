@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import sys
 from contextlib import suppress
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, overload
@@ -16,29 +15,32 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, overload
 from aiohttp import web
 from yarl import URL
 
+from .._aiohttp.app_state import apps_of, set_match_info
 from .._aiohttp.client import raise_in_client
-from .._aiohttp.server import AppClient, AppConnector, PortlessServer, SharedRunner, apps_of, set_match_info
-from .._errors import UsageError, one_line
-from .._server.delegate import implied_context
-from .._memory_door.door import cancel_tasks
-from .._http.request import Origin
-from .._transport.memory import connected
-from .run import AppRun, Override, checked_key, run_of
-from .stubs import Stubs
+from .._aiohttp.server import SharedRunner
+from .._aiohttp.test_utils import PortlessServer
+from .._asyncio.tasks import cancel_tasks
+from .._errors import UsageError
 from .._routing.calls import Calls
+from .._text import one_line
+from .._transport.memory import connected
+from .._transport.socket_info import implied_context
 from .connection import Connection
+from .overrides import Override, checked_key
+from .run import AppRun, run_of
+from .stubs import Stubs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
     from aiohttp.client_proto import ResponseHandler
     from aiohttp.client_reqrep import ClientRequest
 
-    from .._routing.route import HandlerError, Kept, Route
+    from .._routing.handler_errors import HandlerError
+    from .._routing.route import Kept, Route
     from .._routing.table import Miss
 
-__all__ = ["Door", "StubClient", "StubServer"]
+__all__ = ["Door", "StubServer", "T"]
 
 T = TypeVar("T")
 Door: TypeAlias = Literal["memory", "tcp"]
@@ -253,89 +255,6 @@ class StubServer(PortlessServer):
             transport.secure(context, request.server_hostname or self.origin.raw_host)
             transport.other.secure(context, None)
         return client
-
-
-class StubClient(AppClient):
-    """aiohttp's test client for a `StubServer`, in memory unless the server says otherwise.
-
-    `session_kwargs` are those of `aiohttp.ClientSession`. It has to be made on the loop that uses it. Its
-    `stubs`, `calls` and `override` are those of the server. An error that escaped from the app or from a
-    stub's handler is raised when the client is closed.
-
-    Raises:
-        UsageError: the server is no `StubServer`, or a keyword cannot work.
-    """
-
-    def __init__(self, server: StubServer, **session_kwargs: Any) -> None:
-        if not isinstance(server, StubServer):
-            raise UsageError(f"a StubClient is for a StubServer(app); got {one_line(server)}")
-        if server.door is None and not server.started:
-            server.door = "memory"
-        if server.door == "memory":
-            if session_kwargs.get("connector") is not None:
-                raise UsageError("connector=: the one of a client in memory is its own; use door='tcp'")
-            is_app = partial(is_at, Origin.of(server.origin))
-            session_kwargs["connector"] = AppConnector(server.open_connection, is_app)
-        super().__init__(server, **session_kwargs)
-        self.stub_server = server
-        self._raised = 0
-
-    @property
-    def stubs(self) -> Stubs:
-        """Routes over those of the app, which answer in their place."""
-        return self.stub_server.stubs
-
-    @property
-    def calls(self) -> Calls[web.AbstractRoute]:
-        """Every request that the app had, stubbed or not, in order; each an `AppCall`."""
-        return self.stub_server.calls
-
-    @overload
-    def override(
-        self, key: web.AppKey[T], value: T, *, app: web.Application | None = None
-    ) -> Override[T]: ...
-    @overload
-    def override(self, key: str, value: T, *, app: web.Application | None = None) -> Override[T]: ...
-    def override(
-        self, key: web.AppKey[T] | str, value: T, *, app: web.Application | None = None
-    ) -> Override[T]:
-        """Give a key of the app another value; see `StubServer.override`."""
-        return self.stub_server.override(key, value, app=app)
-
-    async def close(self) -> None:
-        """Close the session and the server; an error that escaped from the app is raised then, once."""
-        await self.end()
-        error = self._error()
-        if error is not None:
-            raise error.exception
-
-    async def end(self) -> None:
-        """Close the session and the server, and leave the errors of the app to somebody else."""
-        await super().close()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if exc is None:
-            await self.close()
-            return
-        await self.end()
-        error = self._error()
-        if error is not None and sys.version_info >= (3, 11):
-            exc.add_note(f"{error.exception!r} escaped before, while {error.request!r} was answered")
-
-    def _error(self) -> HandlerError | None:
-        """The first error that was not raised yet."""
-        errors = self.stub_server.handler_errors[self._raised :]
-        self._raised += len(errors)
-        if errors and sys.version_info >= (3, 11):
-            errors[0].exception.add_note(f"while {errors[0].request!r} was answered")
-        return errors[0] if errors else None
-
-
-def is_at(origin: Origin, url: URL) -> bool:
-    """Whether a URL is of an origin."""
-    return Origin.of(url) == origin
 
 
 @lru_cache(maxsize=128)

@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, overload
 
 from yarl import URL
 
-from .._responders.responder import Handler
-from .app_routes import NamedRoute, routes_at
-from .._errors import UsageError, one_line
-from .._matching.values import Mismatch
-from .._responders.faults import keeps_from_connecting
-from .._http.request import Request
-from .._responders.aiohttp_app import checked_handler
+from .._errors import UsageError
 from .._matching.request_pattern import MatchOptions, RequestPattern
-from .._routing.router import Router, merged, websocket_options
-from .._routing.route import Route
 from .._matching.urls import UrlPattern, split_url, url_pattern, url_text
+from .._matching.values import Mismatch
+from .._responders.aiohttp_app import checked_handler
+from .._responders.faults import keeps_from_connecting
+from .._responders.responder import Handler
+from .._routing.route import Route
+from .._routing.router import Router, merged, websocket_options
 from .._routing.websocket_route import HANDSHAKE, WebSocketRoute
+from .._text import one_line
+from .app_routes import NamedRoute, routes_at
+from .request import AppRequest
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -31,58 +32,15 @@ if TYPE_CHECKING:
     from aiohttp import web
     from typing_extensions import Self, Unpack
 
-    from .._responders.responder import Answer
-    from .._http.request import Origin
     from .._http.reply import Reply, ReplyOptions
+    from .._http.request import Request
     from .._matching.urls import UrlLike
+    from .._responders.exchange import Answer
     from .._routing.calls import Calls
 
     StubUrl: TypeAlias = UrlLike | NamedRoute
 
-__all__ = ["AppRequest", "RoutePattern", "Stub", "Stubbed", "Stubs", "WebSocketStub", "stubbed"]
-
-
-class AppRequest(Request):
-    """A request as the app's server received it.
-
-    `web_request` is what the app's handlers are given. `route` is the app's route that it is for, None where
-    it has none; `match_info` has what that route captured.
-    """
-
-    __slots__ = ("route", "web_request")
-
-    web_request: web.Request
-    route: web.AbstractRoute | None
-
-    def __init__(self, request: web.Request, origin: Origin, body: bytes = b"") -> None:
-        super().__init__(
-            request.method,
-            origin,
-            request.raw_path,
-            tuple(request.raw_headers),
-            body,
-            f"{request.version.major}.{request.version.minor}",
-            bool(request.keep_alive),
-        )
-        object.__setattr__(self, "web_request", request)
-        object.__setattr__(self, "route", None)
-
-    def with_body(self, body: bytes) -> AppRequest:
-        """The same request, with this body."""
-        request = AppRequest(self.web_request, self.origin, body)
-        if self.route is not None:
-            request.resolved(self.route, self.match_info)
-        return request
-
-    def given(self, request: web.Request) -> None:
-        """Note what the handler is given, of which a middleware may have made another."""
-        object.__setattr__(self, "web_request", request)
-
-    def resolved(self, route: web.AbstractRoute, match_info: Mapping[str, str]) -> None:
-        """Note what the app's router said."""
-        object.__setattr__(self, "route", route)
-        # A copy: what aiohttp has belongs to the app, and is more than a mapping.
-        self.capture(dict(match_info))
+__all__ = ["RoutePattern", "Stub", "Stubbed", "Stubs", "WebSocketStub", "stubbed"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ Knows asyncio only.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .._errors import UsageError
+from .tasks import abandon, running_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -79,38 +79,20 @@ class Lifespan(Generic[T]):
             loop.call_soon_threadsafe(self._stop.set)
         else:
             self._stop.set()
-            if not is_running_here():
+            if running_loop() is None:
                 loop.run_until_complete(asyncio.wait([task]))
 
     async def end(self) -> None:
         """End it, and wait for that if it lives on the running loop."""
         self.end_soon()
         task = self._task
-        if task is not None and task.get_loop() is asyncio.get_running_loop():
+        if task is not None and task.get_loop() is running_loop():
             await asyncio.wait([task])
 
 
 def gone(task: asyncio.Task[None]) -> bool:
     """Whether the loop of a task was closed."""
     return task.get_loop().is_closed()
-
-
-def is_running_here() -> bool:
-    """Whether a loop runs in this thread."""
-    with suppress(RuntimeError):
-        asyncio.get_running_loop()
-        return True
-    return False
-
-
-def abandon(task: asyncio.Task[None]) -> None:
-    """End a task whose loop was closed under it: its context can not be left any more."""
-    # The only way to tell asyncio that nobody is to be warned of it.
-    setattr(task, "_log_destroy_pending", False)  # noqa: B010
-    coroutine = task.get_coro()
-    assert coroutine is not None
-    with suppress(RuntimeError):
-        coroutine.close()
 
 
 def end_lives_soon(lives: Iterable[Lifespan[Any]]) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import TimeoutError as FutureTimeout
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from .tasks import abandon
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -61,14 +62,3 @@ class LoopThread:
             abandon(task)
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()
-
-
-def abandon(task: asyncio.Task[Any]) -> None:
-    """End a task that will not run again."""
-    # The only way to tell asyncio that nobody is to be warned of it.
-    setattr(task, "_log_destroy_pending", False)  # noqa: B010
-    coroutine = task.get_coro()
-    assert coroutine is not None
-    # One that goes on even now ignores GeneratorExit.
-    with suppress(RuntimeError):
-        coroutine.close()

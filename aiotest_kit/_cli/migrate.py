@@ -1,7 +1,7 @@
 """`python -m aiotest_kit migrate`: point a project's imports of other libraries to `aiotest_kit.compat`.
 
-Finds the files, shows or writes what `_cli.rewrite` plans for each, and lists what is left to the reader. Knows
-folders, encodings and exit statuses. Knows nothing of Python's grammar.
+Finds the files, shows or writes what `_cli.rewrite` plans for each, and lists what is left to the reader.
+Knows folders, encodings and exit statuses. Knows nothing of Python's grammar.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .._errors import counted
+from .._text import counted
 from .rewrite import FIXTURES, HOME, LIBRARIES, Finding, Plan, lines_of, plan
 
 if TYPE_CHECKING:

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .._errors import UsageError, join_names, one_line
-from .._location import Place
+from .._errors import UsageError
 from .._http.reply import Reply, ReplyOptions
+from .._location import Place
 from .._routing.router import Router
+from .._text import join_names, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -15,18 +15,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from .._errors import UsageError, counted
+from .._errors import UsageError
+from .._loopback_door.server import SocketPeer
+from .._loopback_door.upstream import Upstream
+from .._text import counted
 from .route_file import routes_in
-from .._loopback_door.upstream import SocketPeer, Upstream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .._http.request import Call
-    from .._server.protocol import Peer
+    from .._http.call import Call
     from .._routing.route import Route
     from .._routing.sequence import Step
     from .._routing.table import Miss
+    from .._server.protocol import Peer
 
 __all__ = ["main", "serve"]
 

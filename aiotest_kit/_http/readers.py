@@ -14,8 +14,8 @@ import httptools
 from yarl import URL
 
 from .body import Kept
-from .request import DEFAULT_PORTS, Origin, Request
 from .reply import reply_as_sent, with_body
+from .request import DEFAULT_PORTS, Origin, Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -16,8 +16,10 @@ from urllib.parse import urlencode
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from .._errors import UsageError
+from .._options import check_options
+from .._text import one_line
 from .content_coding import compress
-from .._errors import UsageError, check_options, one_line
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -6,38 +6,28 @@ sessions or pytest.
 
 from __future__ import annotations
 
-import email
-import email.message
-import email.utils
 import json
 import re
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from multidict import CIMultiDict, CIMultiDictProxy, MultiDict, MultiDictProxy
 from yarl import URL
 
+from .._text import one_line
 from .content_coding import decompressed
-from .._errors import one_line
+from .multipart import Part, boundary_of, charset_of, read_part, split_multipart
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Mapping
 
-    import aiohttp
 
-    from .reply import Reply
-
-__all__ = ["Call", "Client", "Origin", "Part", "Request", "parse_cookies"]
+__all__ = ["Origin", "Request", "parse_cookies"]
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 NO_MATCH_INFO: Mapping[str, str] = {}
 UNREAD: Any = object()
-
-R = TypeVar("R")
-"""The type of routes, which are made further up."""
 
 
 class Origin(NamedTuple):
@@ -69,29 +59,6 @@ class Origin(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.netloc}"
-
-
-@dataclass(frozen=True)
-class Part:
-    """One part of a `multipart/*` body (RFC 2046, RFC 7578).
-
-    `body` is the part's content after its own transfer encoding was undone. `name` and `filename` come
-    from `Content-Disposition`, None where it has none.
-    """
-
-    name: str | None
-    filename: str | None
-    headers: CIMultiDictProxy[str]
-    body: bytes
-
-    @property
-    def content_type(self) -> str:
-        """The media type without parameters, `text/plain` where the part names none (RFC 2046, 5.1)."""
-        return self.headers.get("Content-Type", "text/plain").partition(";")[0].strip().lower()
-
-    def text(self) -> str:
-        """The content decoded with the part's charset, UTF-8 by default."""
-        return self.body.decode(charset_of(self.headers))
 
 
 class Request:
@@ -287,55 +254,6 @@ class Request:
         return [read_part(section) for section in split_multipart(boundary_of(self.headers), self.content)]
 
 
-class Client(NamedTuple):
-    """What the client asked of the connection, which no server can see (memory door only).
-
-    `timeout` is the call's own, or the session's; `ssl`, `proxy` and `server_hostname` are as aiohttp
-    resolved them for this call.
-    """
-
-    timeout: aiohttp.ClientTimeout
-    ssl: ssl.SSLContext | aiohttp.Fingerprint | bool
-    proxy: URL | None
-    server_hostname: str | None
-
-
-class Call(Generic[R]):
-    """One logical call: the request, what answered it, and how it went.
-
-    `reply` is what was sent, None until then or if nothing was. `route` is None for an unmatched request.
-    `exception` is what the client was made to raise. `attempts` is 2 where aiohttp silently sent an
-    idempotent request again after its connection dropped. `started` and `elapsed` are in seconds of the
-    loop's clock; `elapsed` is None until the answer has been sent.
-    """
-
-    __slots__ = ("attempts", "client", "elapsed", "exception", "reply", "request", "route", "started")
-
-    def __init__(
-        self, request: Request, route: R | None, started: float, client: Client | None = None
-    ) -> None:
-        self.request: Request = request
-        self.route: R | None = route
-        self.started: float = started
-        self.client: Client | None = client
-        self.reply: Reply | None = None
-        self.exception: BaseException | None = None
-        self.attempts: int = 1
-        self.elapsed: float | None = None
-
-    def __repr__(self) -> str:
-        if self.exception is not None:
-            outcome = type(self.exception).__name__
-        else:
-            outcome = "no reply yet" if self.reply is None else str(self.reply.status)
-        return f"<Call {self.request.method} {self.request.url} -> {outcome}>"
-
-    @property
-    def answered_by(self) -> Any:
-        """The stubbed route that answered, for a report; None if none did."""
-        return self.route
-
-
 def decode_headers(raw: tuple[tuple[bytes, bytes], ...]) -> CIMultiDictProxy[str]:
     """Raw header fields as text, as aiohttp's own parser decodes them."""
     return CIMultiDictProxy(
@@ -369,62 +287,3 @@ def unquoted(value: str) -> str:
     if len(value) < 2 or not value.startswith('"') or not value.endswith('"'):
         return value
     return ESCAPED.sub(lambda match: chr(int(match[1], 8)) if match[1] else match[2], value[1:-1])
-
-
-def charset_of(headers: Mapping[str, str]) -> str:
-    """The charset that `Content-Type` names, `utf-8` by default."""
-    for parameter in headers.get("Content-Type", "").split(";")[1:]:
-        name, _, value = parameter.partition("=")
-        if name.strip().lower() == "charset":
-            return value.strip().strip("\"'") or "utf-8"
-    return "utf-8"
-
-
-def split_multipart(boundary: bytes, body: bytes) -> list[bytes]:
-    """What stands between the delimiters, preamble and epilogue left out (RFC 2046, 5.1.1).
-
-    Raises:
-        ValueError: there is no closing delimiter.
-    """
-    sections: list[bytes] = []
-    for section in (b"\r\n" + body).split(b"\r\n--" + boundary):
-        if section.startswith(b"--") and sections:
-            return sections[1:]
-        padding, line_end, rest = section.partition(b"\r\n")
-        if sections and padding.strip(b" \t"):
-            # A longer boundary that begins with this one is content, not a delimiter.
-            sections[-1] += b"\r\n--" + boundary + section
-        else:
-            sections.append(rest if line_end else section)
-    raise ValueError(f"a multipart body without its closing delimiter --{boundary.decode()}--")
-
-
-def read_part(section: bytes) -> Part:
-    """One part, from the bytes between two delimiters."""
-    head, blank, content = section.partition(b"\r\n\r\n")
-    if section.startswith(b"\r\n"):
-        head, blank, content = b"", b"\r\n", section[2:]
-    if not blank:
-        raise ValueError("a part of a multipart body without the empty line behind its headers")
-    # Names of fields and files may be plain UTF-8 (RFC 7578, 5.1), which the parser for bytes would lose.
-    message = email.message_from_string(head.decode("utf-8", "surrogateescape") + "\r\n\r\n")
-    if "Content-Transfer-Encoding" in message:
-        message.set_payload(content.decode("ascii", "surrogateescape"))
-        content = bytes(message.get_payload(decode=True))
-    name = message.get_param("name", header="Content-Disposition")
-    return Part(
-        name=email.utils.collapse_rfc2231_value(name) if name is not None else None,
-        filename=message.get_filename(),
-        headers=CIMultiDictProxy(CIMultiDict((key, str(value)) for key, value in message.items())),
-        body=content,
-    )
-
-
-def boundary_of(headers: Mapping[str, str]) -> bytes:
-    """The boundary that a `multipart/*` content type names."""
-    message = email.message.Message()
-    message["Content-Type"] = headers.get("Content-Type", "")
-    boundary = message.get_boundary()
-    if not boundary:
-        raise ValueError(f"a multipart body without a boundary: Content-Type is {message['Content-Type']!r}")
-    return boundary.encode()

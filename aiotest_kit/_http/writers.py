@@ -13,8 +13,8 @@ from .reply import NO_BODY
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from .request import Request
     from .reply import Reply
+    from .request import Request
 
 __all__ = [
     "CONNECT_ESTABLISHED",

@@ -15,7 +15,11 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from aiohttp import FormData
 from multidict import MultiDict
 
-from .._errors import UsageError, check_options, one_line
+from .._errors import UsageError
+from .._http.multipart import Part
+from .._options import check_options
+from .._text import one_line
+from .urls import parse_query
 from .values import (
     MISSING,
     Exact,
@@ -29,8 +33,6 @@ from .values import (
     unwrap,
     value_matches,
 )
-from .._http.request import Part
-from .urls import parse_query
 
 if TYPE_CHECKING:
     from multidict import MultiMapping

@@ -14,7 +14,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypedDict
 
-from .._errors import UsageError, check_options, join_names, one_line
+from .._errors import UsageError
+from .._options import check_options
+from .._text import join_names, one_line
+from .fields import Fields, FieldsPattern, Pairs, as_list, body_as_sent, fields_pattern, is_whole, pairs_of
+from .urls import ANY_URL, UrlLike, UrlPattern, UrlRegex, url_pattern
 from .values import (
     MISSING,
     Exact,
@@ -28,8 +32,6 @@ from .values import (
     expects_text,
     unwrap,
 )
-from .fields import Fields, FieldsPattern, Pairs, as_list, body_as_sent, fields_pattern, is_whole, pairs_of
-from .urls import ANY_URL, UrlLike, UrlPattern, UrlRegex, url_pattern
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

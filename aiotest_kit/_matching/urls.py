@@ -16,9 +16,10 @@ from urllib.parse import unquote
 
 from yarl import URL
 
-from .._errors import UsageError, join_names, one_line
-from .values import Mismatch, Pattern
+from .._errors import UsageError
 from .._http.request import DEFAULT_PORTS, NO_MATCH_INFO
+from .._text import join_names, one_line
+from .values import Mismatch, Pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeGuard, TypeVar
 
-from .._errors import UsageError, one_line
+from .._errors import UsageError
+from .._text import one_line
 
 if TYPE_CHECKING:
     from .._http.request import Request

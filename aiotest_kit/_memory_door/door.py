@@ -16,23 +16,23 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from .._aiohttp.client import ANSWERS_AT_ONCE, raise_in_client
-from .._aiohttp.connectors import MemoryTCPConnector
-from .._aiohttp.stand_ins import view_of
-from .._responders.responder import ConnectFault
-from .._server.retries import Attempt, Attempts
-from .._responders.connect_faults import DNSFailure, TLSFailure
+from .._asyncio.tasks import on_loop
 from .._errors import UsageError
+from .._http.call import Call, Client
+from .._http.request import Origin, Request
+from .._responders.connect_faults import DNSFailure, TLSFailure
+from .._responders.exchange import ConnectFault
 from .._responders.faults import ProxyError
-from .._asyncio.lifespan import end_lives
-from .._http.request import Call, Client, Origin, Request
-from .._server.protocol import Peer
-from .._transport.memory import connected
+from .._routing.handler_errors import HandlerError
+from .._routing.route import Hit, Kept
 from .._routing.router import Router
-from .._routing.route import HandlerError, Hit, Kept
 from .._routing.sequence import NOT_SAID
+from .._server.protocol import Peer
+from .._server.retries import Attempt, Attempts
+from .._transport.memory import connected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from weakref import ReferenceType
 
     from aiohttp.client_proto import ResponseHandler
@@ -40,12 +40,12 @@ if TYPE_CHECKING:
 
     from .._aiohttp.connectors import Dial, Redial
     from .._aiohttp.stand_ins import View
-    from .._server.retries import Token
-    from .._routing.finder import Finder
     from .._http.reply import Reply
     from .._routing.route import Route
+    from .._routing.table import Finder
+    from .._server.retries import Token
 
-__all__ = ["MemoryDoor", "end_tasks", "mock_session"]
+__all__ = ["MemoryDoor", "RouterDoor"]
 
 
 class MemoryDoor:
@@ -225,7 +225,7 @@ class FailedDial:
         if isinstance(self._fault, ProxyRefusal):
             proxy = Router()
             proxy.route("CONNECT", re.compile(".*")).reply(self._fault.reply)
-            door = SessionDoor(proxy, None)
+            door = RouterDoor(proxy)
         return await door.open(dial, factory)
 
     async def ready(self) -> None:
@@ -286,78 +286,13 @@ def head_of(request: ClientRequest) -> Request:
     return Request(request.method, Origin.of(request.url), request.url.raw_path_qs, raw_headers=fields)
 
 
-class SessionDoor(MemoryDoor):
-    """The door of one session: what it leads to ends with it, and so does the connector it stands for."""
+class RouterDoor(MemoryDoor):
+    """A door to one router."""
 
-    def __init__(self, router: Router, connector: aiohttp.BaseConnector | None) -> None:
+    def __init__(self, router: Router) -> None:
         super().__init__()
         self._router = router
-        self._connector = connector
-        self._is_open = True
-        router.enter()
 
     def finder_now(self) -> Finder:
         """The router, always."""
         return self._router
-
-    async def left(self) -> None:
-        """End the session's connections, and what still answers on them."""
-        peers = list(self.connections)
-        tasks = [peer.answering for peer in peers if peer.answering is not None]
-        for peer in peers:
-            peer.transport.abort()
-        await end_tasks(tasks)
-        if self._is_open:
-            self._is_open = False
-            await end_lives(self._router.leave())
-        if self._connector is not None:
-            await self._connector.close()
-
-
-def mock_session(
-    router: Router, *, connector: aiohttp.BaseConnector | None = None, **session_kwargs: Any
-) -> aiohttp.ClientSession:
-    """A real `aiohttp.ClientSession` that `router` answers, in memory. Nothing is patched.
-
-    `session_kwargs` are those of `ClientSession`. The settings and limits of a `connector` hold. Closing the
-    session ends what still answers it. As `ClientSession`, it has to be made on the loop that uses it.
-    """
-    door = SessionDoor(router, connector)
-    memory = MemoryTCPConnector(door) if connector is None else view_of(connector, door)
-    return aiohttp.ClientSession(connector=memory, **session_kwargs)
-
-
-def cancel_tasks(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancel tasks, each on its own loop."""
-    for task in list(tasks):
-        loop = task.get_loop()
-        if loop.is_closed():
-            abandon(task)
-        else:
-            on_loop(loop, task.cancel)
-
-
-def abandon(task: asyncio.Task[None]) -> None:
-    """End a task whose loop was closed under it, as pytest-asyncio before 1.0 does."""
-    # The only way to tell asyncio that nobody is to be warned of it.
-    setattr(task, "_log_destroy_pending", False)  # noqa: B010
-    coroutine = task.get_coro()
-    assert coroutine is not None
-    coroutine.close()
-
-
-async def end_tasks(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancel tasks, and wait for those of the running loop."""
-    loop = asyncio.get_running_loop()
-    own = [task for task in tasks if task.get_loop() is loop and task is not asyncio.current_task()]
-    cancel_tasks(tasks)
-    if own:
-        await asyncio.gather(*own, return_exceptions=True)
-
-
-def on_loop(loop: asyncio.AbstractEventLoop, function: Callable[[], object]) -> None:
-    """Call a function in the thread that runs `loop`: at once if that is this one, or if none does."""
-    if asyncio._get_running_loop() is loop or not loop.is_running():
-        function()
-    else:
-        loop.call_soon_threadsafe(function)

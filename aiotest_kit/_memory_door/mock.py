@@ -18,14 +18,16 @@ import aiohttp
 from .._aiohttp.client import connect_detour, connect_through, loop_of
 from .._aiohttp.connectors import before_connect
 from .._aiohttp.stand_ins import close_view, view_of
+from .._asyncio.lifespan import end_lives, end_lives_soon
+from .._asyncio.tasks import cancel_tasks, end_tasks, on_loop
 from .._errors import UsageError
 from .._responders.forward import RealConnector
-from .._asyncio.lifespan import end_lives, end_lives_soon
-from .._transport.listener import served_paths
-from .door import MemoryDoor, cancel_tasks, end_tasks, head_of, on_loop
-from .._routing.router import Router, raise_handler_error
-from .._routing.route import HandlerError, Hit
+from .._routing.handler_errors import HandlerError, raise_handler_error
+from .._routing.route import Hit
+from .._routing.router import Router
 from .._routing.table import Miss
+from .._transport.listener import served_paths
+from .door import MemoryDoor, head_of
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -34,9 +36,9 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
 
-    from .._routing.finder import Finder
     from .._asyncio.lifespan import Lifespan
     from .._http.request import Request
+    from .._routing.table import Finder
 
 __all__ = ["Mock", "mock"]
 

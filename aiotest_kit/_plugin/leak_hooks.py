@@ -13,9 +13,10 @@ import pytest
 
 from .._errors import LeakWarning
 from .leaks import LeakCheck, Makers
-from .loops import RUNNER, NoLoop, has_runner, loop_scope_of, stack_of
-from .strictness import policy_of
-from ..fixtures import being_set_up
+from .loops import NoLoop, loop_scope_of, stack_of
+from .pytest_asyncio import RUNNER, has_runner
+from .settings import policy_of
+from .state import being_set_up
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator

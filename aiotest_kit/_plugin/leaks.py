@@ -21,9 +21,9 @@ import aiohttp
 
 from .._aiohttp.client import is_idle
 from .._aiohttp.stand_ins import View
-from .._location import PACKAGE, shown_path
-from .._virtual_time.external import LISTENING, address_text, ends_of, protocol_of
+from .._asyncio.loops import NOTHING, Held, address_text, ends_of, protocol_of
 from .._asyncio.patching import replace_own
+from .._location import PACKAGE, shown_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +32,10 @@ __all__ = ["LeakCheck", "Makers"]
 
 NOT_USERS = (
     PACKAGE,
-    *(os.path.dirname(file) + os.sep for file in (aiohttp.__file__, asyncio.__file__, aiohappyeyeballs.__file__)),
+    *(
+        os.path.dirname(file) + os.sep
+        for file in (aiohttp.__file__, asyncio.__file__, aiohappyeyeballs.__file__)
+    ),
 )
 RUNNERS = {"pytest_asyncio", "anyio", "backports", "_pytest"}
 """Packages that run a loop, and with it what nobody called just then, such as an answer to what came in."""
@@ -216,49 +219,6 @@ class Makers:
         for thing, made in left:
             if thing not in owned:
                 yield type(thing).__name__, made.place
-
-
-@dataclass(frozen=True)
-class Held:
-    """What a loop has at one time."""
-
-    tasks: frozenset[asyncio.Task[Any]]
-    transports: frozenset[Any]
-    listening: frozenset[int]
-
-    @classmethod
-    def by(cls, loop: Any) -> Held:
-        """What a loop has now; loops of others than asyncio tell only of their tasks."""
-        # uvloop has no selector, and the proactor of Windows is none.
-        descriptors: Any = getattr(getattr(loop, "_selector", None), "get_map", dict)()
-        transports: Any = getattr(loop, "_transports", None) or {}
-        own = loop._ssock.fileno() if descriptors else None
-        return cls(
-            frozenset(asyncio.all_tasks(loop)),
-            frozenset(transports.values()),
-            frozenset(fd for fd in descriptors if fd != own and fd not in transports and is_listening(fd)),
-        )
-
-    def beyond(self, other: Held) -> Held:
-        """What is here and not in another."""
-        return Held(
-            self.tasks - other.tasks, self.transports - other.transports, self.listening - other.listening
-        )
-
-    def and_also(self, other: Held) -> Held:
-        """What is in either."""
-        return Held(
-            self.tasks | other.tasks, self.transports | other.transports, self.listening | other.listening
-        )
-
-
-NOTHING = Held(frozenset(), frozenset(), frozenset())
-
-
-def is_listening(fd: int) -> bool:
-    """Whether a descriptor is a socket that accepts connections."""
-    ends = ends_of(fd)
-    return ends is not None and ends[1] == LISTENING
 
 
 @dataclass

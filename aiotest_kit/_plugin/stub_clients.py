@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from aiohttp import web
 
-from .._app_door.server import StubClient, StubServer
-from .._errors import UsageError, one_line
+from .._app_door.client import StubClient
+from .._app_door.server import StubServer
+from .._errors import UsageError
+from .._text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

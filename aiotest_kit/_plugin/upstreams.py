@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import pytest
 
-from .._errors import UsageError, join_names
-from .loops import loop_user
+from .._errors import UsageError
 from .._loopback_door.upstream import Upstream
+from .._text import join_names
+from .pytest_asyncio import loop_user
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -8,20 +8,20 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .._errors import join_names
-from .._matching.values import MISSING
 from .._matching.fields import FORM_TYPES
 from .._matching.request_pattern import parsed_json
 from .._matching.urls import DEFAULT_REGEX, NAMED, PLACEHOLDER, UrlRegex, path_of
+from .._matching.values import MISSING
+from .._text import join_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from yarl import URL
 
-    from .._matching.values import Mismatch
     from .._http.request import Request
     from .._matching.urls import OriginPattern, PathPattern, UrlPattern
+    from .._matching.values import Mismatch
 
 __all__ = ["hints"]
 

@@ -6,40 +6,29 @@ routes are found, or of the test that the report will fail.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from .._errors import counted, one_line
-from .._matching.values import Mismatch, is_predicate
-from .hints import hints
 from .._matching.urls import PLACEHOLDER
+from .._text import counted, one_line
+from .hints import hints
+from .text import cells, columns, explain_mismatches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from .._http.request import Request
     from .._matching.request_pattern import RequestPattern
+    from .._matching.values import Mismatch
 
-__all__ = [
-    "Came",
-    "Explained",
-    "Near",
-    "explain_mismatches",
-    "explain_miss",
-    "explain_not_called",
-    "explain_unused",
-    "nearest",
-]
+__all__ = ["Came", "Explained", "Near", "explain_miss", "explain_not_called", "explain_unused", "nearest"]
 
 SHOWN_MISMATCHES = 6
 SHOWN_SPENT = 3
 SHOWN_UNUSED = 20
 # Of a long log the end is searched for requests near to a route that was not called.
 SEARCHED_REQUESTS = 1000
-WIDEST_VALUE = 60
-WIDEST_COLUMN = 40
 
 # How far away a request is in each respect. What it carries never outweighs the method, nor that the URL.
 METHOD = 10.0
@@ -253,11 +242,6 @@ def nearest_request(route: R, calls: Iterable[Came]) -> Near[R] | None:
     return found[0] if found and found[0].distance <= FAR else None
 
 
-def explain_mismatches(mismatches: Iterable[Mismatch], indent: str = "") -> str:
-    """The differences, a line for each, in columns."""
-    return "\n".join(indent + line for line in columns([cells(mismatch) for mismatch in mismatches]))
-
-
 def listed(
     routes: Sequence[Explained], near: Sequence[Near[R] | None], notes: Sequence[list[str]]
 ) -> Iterator[str]:
@@ -291,20 +275,6 @@ def titles(routes: Sequence[Explained]) -> list[str]:
 def method_of(route: Explained) -> str:
     """A route's method as one writes it."""
     return str(route.pattern.parts[0])
-
-
-def cells(mismatch: Mismatch) -> tuple[str, ...]:
-    """A difference as a row of a table."""
-    what = f"{mismatch.part} {mismatch.path}".strip()
-    return what, f"expected {shown(mismatch.expected)}", f"actual {shown(mismatch.actual)}"
-
-
-def columns(rows: Sequence[tuple[str, ...]], gap: str = "   ") -> list[str]:
-    """Rows with their cells one below the other; a cell that is too wide pushes only its own row."""
-    widths = [min(max(map(len, column)), WIDEST_COLUMN) for column in zip(*rows, strict=True)]
-    # A column in which no row has anything is left out.
-    padded = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True) if width] for row in rows]
-    return [gap.join(row).rstrip() for row in padded]
 
 
 def remarks_on(near: Near[R]) -> Iterator[str]:
@@ -343,13 +313,3 @@ def on_one_line(route: Explained) -> str:
     """A route with its name and its place."""
     name = f' "{route.name}"' if route.name else ""
     return f"{method_of(route)} {route.pattern.url.text}{name} ({route.location})"
-
-
-def shown(value: object) -> str:
-    """A value on one line; a predicate by its name and place."""
-    if not is_predicate(value):
-        return one_line(value, WIDEST_VALUE)
-    name = getattr(value, "__qualname__", None) or one_line(value, WIDEST_VALUE)
-    code = getattr(value, "__code__", None)
-    place = f" ({os.path.basename(code.co_filename)}:{code.co_firstlineno})" if code else ""
-    return f"{name.rpartition('.<locals>.')[2]}{place}"

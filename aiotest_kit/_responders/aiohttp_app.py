@@ -7,7 +7,6 @@ routes, and of ASGI only that there is a module for it.
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,17 +14,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import web
 
-from .._aiohttp.client import watch_handlers
-from .._aiohttp.server import apps_of, leave_as_before, runs
-from .responder import NOTE_FAILURE, Early, no_response
-from .asgi_app import AsgiApp, asgi_life
-from .._errors import UsageError, one_line
-from .._asyncio.lifespan import Lifespan
+from .._aiohttp.app_state import apps_of, leave_as_before, runs
+from .._aiohttp.server import watch_handlers
+from .._errors import UsageError
+from .._text import one_line
+from .exchange import NOTE_FAILURE, Early
+from .web_response import no_response
 
 if TYPE_CHECKING:
-    from .responder import Answer, Exchange, ServerHandler
+    from .._asyncio.lifespan import Lifespan
+    from .exchange import Exchange, ServerHandler
 
-__all__ = ["Served", "checked_handler", "mounted"]
+__all__ = ["Served", "WebApp", "checked_handler", "served"]
 
 GRACE = 1.0
 """Seconds in which aiohttp's server has to end, after its handlers were cancelled."""
@@ -150,34 +150,3 @@ class Served(Early):
         if server is None:
             server = self._servers[loop] = web.Server(noted(self._handler), handler_cancellation=True)
         await exchange.hand_over(server)
-
-
-def mounted(target: object, depth: int) -> tuple[Answer, Lifespan[Any]]:
-    """The answer that a whole app is, and its life.
-
-    Raises:
-        UsageError: it is no app.
-    """
-    if isinstance(target, web.Application):
-        app = target
-        life = Lifespan(lambda: served(app))
-        return WebApp(life, depth), life
-    if is_asgi(target):
-        asgi: Any = target
-        asgi_lifespan = Lifespan(lambda: asgi_life(asgi))
-        return AsgiApp(asgi, asgi_lifespan, depth), asgi_lifespan
-    raise UsageError(
-        "mount() puts a Router, an aiohttp web.Application or an ASGI app behind an origin; "
-        f"got {one_line(target)}"
-    )
-
-
-def is_asgi(target: object) -> bool:
-    """Whether something can be called with scope, receive and send (ASGI 3)."""
-    if not callable(target) or isinstance(target, type):
-        return False
-    try:
-        inspect.signature(target).bind(None, None, None)
-    except (TypeError, ValueError):
-        return False
-    return True

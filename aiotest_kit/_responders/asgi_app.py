@@ -13,15 +13,15 @@ from urllib.parse import unquote
 
 from aiohttp import WSMsgType, web
 
-from .responder import Early
 from .._http.reply import reply_as_sent
+from .exchange import Early
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from .responder import Exchange
     from .._asyncio.lifespan import Lifespan
     from .._http.request import Request
+    from .exchange import Exchange
 
 __all__ = ["AsgiApp", "AsgiApplication", "asgi_life"]
 

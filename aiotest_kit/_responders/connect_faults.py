@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from .responder import ConnectFault
-from .._errors import UsageError, join_names
+from .._errors import UsageError
+from .._text import join_names
+from .exchange import ConnectFault
 
 if TYPE_CHECKING:
     from .._http.request import Origin

@@ -1,8 +1,8 @@
 """What goes wrong, named after what happens.
 
 Each fault is a value that a route answers with. Most act on the connection, and do so alike through every
-door; what happens before there is one is in `_responders.connect_faults`. Knows exchanges and replies. Knows nothing of
-routes, sockets or aiohttp's exceptions; `docs/failures.md` has what aiohttp raises.
+door; what happens before there is one is in `_responders.connect_faults`. Knows exchanges and replies. Knows
+nothing of routes, sockets or aiohttp's exceptions; `docs/failures.md` has what aiohttp raises.
 """
 
 from __future__ import annotations
@@ -12,16 +12,18 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
-from .responder import ConnectFault, InClient, Strike, as_answer
+from .._errors import UsageError
 from .._http.content_coding import CODINGS
-from .._errors import UsageError, join_names, one_line
 from .._http.reply import Reply, with_fields
+from .._text import join_names, one_line
+from .exchange import ConnectFault, InClient, Strike
+from .responder import as_answer
 from .stream import check_piece, send_piece
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .responder import Answer, Exchange
+    from .exchange import Answer, Exchange
 
 __all__ = [
     "BadChunk",

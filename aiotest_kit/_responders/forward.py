@@ -9,12 +9,13 @@ import aiohttp
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from .._errors import UsageError, one_line
+from .._errors import UsageError
 from .._http.reply import Reply
+from .._text import one_line
 
 if TYPE_CHECKING:
-    from .responder import Exchange
     from .._http.request import Request
+    from .exchange import Exchange
 
 __all__ = ["Forward", "RealConnector"]
 

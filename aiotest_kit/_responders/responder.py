@@ -8,216 +8,33 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from types import CodeType
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from aiohttp import payload, web
-from aiohttp.abc import AbstractStreamWriter
-from multidict import CIMultiDict
+from aiohttp import web
 
-from .._errors import UsageError, one_line
-from .._http.reply import NO_BODY, Reply, as_reply, checked_headers, checked_text, phrase, reply_of_status
+from .._errors import UsageError
+from .._http.reply import Reply, as_reply, checked_headers, checked_text, reply_of_status
+from .._text import describe, one_line
+from .exchange import (
+    Answer,
+    Early,
+    Exchange,
+    InClient,
+    is_answer,
+)
+from .web_response import RETURNS
 
 if TYPE_CHECKING:
     import asyncio
-    import ssl
     from collections.abc import Awaitable, Callable, Iterable
 
-    from typing_extensions import TypeIs
-
-    from .._http.body import Incoming
-    from .._http.request import Origin, Request
     from .._http.reply import ReplyOptions
+    from .._http.request import Request
 
-__all__ = [
-    "NOTE_FAILURE",
-    "Answer",
-    "Collected",
-    "ConnectFault",
-    "Early",
-    "Exchange",
-    "Handler",
-    "InClient",
-    "Raise",
-    "Raw",
-    "ServerHandler",
-    "Strike",
-    "as_answer",
-    "describe",
-    "is_answer",
-    "no_response",
-    "redirect",
-    "reply_of",
-]
+__all__ = ["Handler", "Raise", "Raw", "as_answer", "redirect"]
 
-NOTE_FAILURE = "aiotest_kit.note_failure"
-"""Under this name a connection that was handed over tells what keeps an error of the code behind it."""
 
 REDIRECTS = (301, 302, 303, 307, 308)
-
-
-class Exchange(Protocol):
-    """One request on a connection, and what an answer may do about it.
-
-    `pace` is in bytes of the body per second; None is as fast as the client takes them.
-    """
-
-    request: Request
-    pace: float | None
-
-    async def send(self, reply: Reply) -> None:
-        """Send a whole reply; returns when the transport has taken it."""
-        ...
-
-    async def respond(self, response: web.StreamResponse) -> None:
-        """Send what an aiohttp response stands for.
-
-        Raises:
-            UsageError: only an app can send it.
-        """
-        ...
-
-    async def start(self, reply: Reply, length: int | None = None) -> None:
-        """Send the head of a reply; its body follows by `write`, and ends with `finish`.
-
-        `length` is that of the body, where it is known.
-        """
-        ...
-
-    async def write(self, data: bytes) -> None:
-        """Send a piece of the body, as one chunk where it is chunked; waits while the client is slow."""
-        ...
-
-    def finish(self) -> None:
-        """Send what ends the body."""
-        ...
-
-    def fail(self, exc: BaseException) -> None:
-        """Make the client's call raise `exc` (memory door)."""
-        ...
-
-    def settle(self, answer: Answer) -> None:
-        """Note what a handler has decided on, which holds for all attempts of the call."""
-        ...
-
-    def take_over(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """The connection as streams; what was read of the request comes first."""
-        ...
-
-    def send_bytes(self, data: bytes) -> None:
-        """Send bytes as they are, whatever has been sent before."""
-        ...
-
-    def head(self, reply: Reply, length: int | None = None) -> bytes:
-        """The bytes of the head that `start` would send."""
-        ...
-
-    async def stall(self) -> NoReturn:
-        """Send nothing more, and leave the connection open, until the client or the mock closes it."""
-        ...
-
-    def close(self) -> NoReturn:
-        """End the connection, and the answer with it, wherever that was."""
-        ...
-
-    async def reset(self) -> NoReturn:
-        """End the connection with RST, behind what was sent, and the answer with it, wherever that was."""
-        ...
-
-    async def fail_to_connect(self, fault: ConnectFault) -> None:
-        """Make the client's call end as if `fault` had kept it from connecting (memory door)."""
-        ...
-
-    @property
-    def incoming(self) -> Incoming:
-        """The body of the request, as it comes for an `Early` answer."""
-        ...
-
-    async def hand_over(self, server: Callable[[], asyncio.Protocol], target: str | None = None) -> None:
-        """Have the request answered by a protocol that `server` makes, such as aiohttp's `web.Server`.
-
-        It is given the request as it came, the body as it comes, and sees the connection as its own; a later
-        request for the same server finds the same protocol. `target` replaces the path and query. Returns
-        when the reply is complete; after a change of protocol (101), when the connection has ended.
-        """
-        ...
-
-    async def serve(self, handler: ServerHandler) -> None:
-        """Have the request answered by a handler of aiohttp's own server."""
-        ...
-
-    def get_extra_info(self, name: str) -> Any:
-        """What the transport of the connection tells, such as `peername`."""
-        ...
-
-    def leave(self, task: asyncio.Task[None]) -> None:
-        """Let a task go on when the reply has been sent; it is ended with the mock."""
-        ...
-
-    def note_failure(self, exc: BaseException) -> None:
-        """Keep an error of the user's code for the test; the client is not told."""
-        ...
-
-
-@runtime_checkable
-class Answer(Protocol):
-    """What a route may answer with, beside a `Reply`."""
-
-    async def play(self, exchange: Exchange) -> None:
-        """Answer the request of `exchange`."""
-        ...
-
-
-def is_answer(value: object) -> TypeIs[Answer]:
-    """Whether a value is an answer. A `unittest.mock` is a function, though it has every attribute."""
-    return hasattr(type(value), "play")
-
-
-class InClient:
-    """An answer that happens in the client, which only the doors in memory have within reach."""
-
-
-class ConnectFault(InClient):
-    """A fault that happens where a client connects."""
-
-    def unfit(self, origin: Origin) -> str | None:
-        """Why it cannot happen on the way to an origin; None if it can."""
-        return None
-
-    def look_up(self, host: str) -> None:
-        """Raise what looking up the name gives."""
-
-    async def connect(self, address: object) -> None:
-        """Raise what connecting to the address gives."""
-
-    def shake_hands(self, context: ssl.SSLContext, hostname: str | None) -> None:
-        """Raise what the TLS handshake gives."""
-
-    async def play(self, exchange: Exchange) -> None:
-        """Fail a call whose request has come already, as if it had not."""
-        await exchange.fail_to_connect(self)
-
-
-class Strike:
-    """A fault that may stand among the pieces of a stream."""
-
-    def check_as_piece(self) -> None:
-        """Refuse what makes no sense there.
-
-        Raises:
-            UsageError: it says when to happen, which its place does.
-        """
-
-    async def strike(self, exchange: Exchange) -> None:
-        """Go wrong, on an exchange whose reply is on its way."""
-        raise NotImplementedError
-
-
-class Early:
-    """An answer that begins as soon as the head of a request has come, and reads the body itself."""
-
-    outlives_client: ClassVar[bool] = False
-    """Whether it goes on when the client has gone, and notices that by itself."""
 
 
 @dataclass(frozen=True)
@@ -249,9 +66,6 @@ class Raise(InClient):
         exchange.fail(exception() if isinstance(exception, type) else exception)
 
 
-ServerHandler: TypeAlias = "Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]"
-"""What aiohttp's low-level server answers with."""
-
 HandlerFunction: TypeAlias = "Callable[[Request], object]"
 """What it returns, or the awaitable of it gives, is checked when it is called."""
 
@@ -281,20 +95,6 @@ class Handler:
             await result.play(exchange)
         else:
             raise UsageError(f"handler {describe(self.function)} returned {one_line(result)}; {RETURNS}")
-
-
-def no_response(result: object, handler: object = None) -> TypeError | None:
-    """What is wrong with a result that a handler of aiohttp's server returned, if anything is.
-
-    aiohttp tells the client that there was an error, and its log what it was.
-    """
-    if hasattr(result, "prepare"):
-        return None
-    who = "a handler" if handler is None else f"handler {describe(handler)}"
-    return TypeError(f"{who} returned {one_line(result)}; aiohttp's server sends a web.StreamResponse")
-
-
-RETURNS = "return a Reply, web.Response, dict, list, str, bytes or a status"
 
 
 @dataclass(frozen=True)
@@ -407,61 +207,3 @@ def check_handler(function: Callable[..., object]) -> None:
         signature.bind(None)
     except TypeError as exc:
         raise UsageError(f"handler {describe(function)} is called with the request: {exc}") from exc
-
-
-async def reply_of(response: web.StreamResponse) -> Reply:
-    """The reply that an aiohttp response stands for; its headers are those that aiohttp would send.
-
-    Raises:
-        UsageError: it has no body until an app sends it, such as a `FileResponse`.
-    """
-    if not isinstance(response, web.Response):
-        raise UsageError(
-            f"a {type(response).__name__} is sent by aiohttp's own server, as that of route.serve(handler); "
-            f"or {RETURNS}"
-        )
-    body = response.body
-    if isinstance(body, payload.Payload):
-        collected = Collected()
-        await body.write(collected)
-        body = bytes(collected.data)
-    headers = CIMultiDict(response.headers)
-    for cookie in response.cookies.values():
-        headers.add("Set-Cookie", cookie.OutputString())
-    if body:
-        headers.setdefault("Content-Type", "application/octet-stream")
-    if response.status in NO_BODY:
-        body = None
-    # A response that had to send nothing has no reason of its own.
-    reason = response.reason or phrase(response.status)
-    return Reply(response.status, headers=headers, body=bytes(body or b""), reason=reason)
-
-
-class Collected(AbstractStreamWriter):
-    """A stream writer that keeps what is written."""
-
-    def __init__(self) -> None:
-        self.data = bytearray()
-
-    async def write(self, chunk: bytes | bytearray | memoryview) -> None:
-        self.data += chunk
-
-    async def write_eof(self, chunk: bytes = b"") -> None: ...
-
-    async def drain(self) -> None: ...
-
-    def enable_compression(self, *args: object, **kwargs: object) -> None: ...
-
-    def enable_chunking(self) -> None: ...
-
-    async def write_headers(self, status_line: str, headers: CIMultiDict[str]) -> None: ...
-
-
-def describe(function: object) -> str:
-    """A function's name and place, for a message."""
-    name = getattr(function, "__qualname__", None) or repr(function)
-    code = getattr(function, "__code__", None)
-    # An AsyncMock has one that only looks like it.
-    if type(code) is not CodeType:
-        return repr(name)
-    return f"{name!r} ({code.co_filename}:{code.co_firstlineno})"

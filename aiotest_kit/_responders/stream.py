@@ -12,12 +12,13 @@ import re
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .responder import Strike, describe
-from .._errors import UsageError, one_line
+from .._errors import UsageError
 from .._http.reply import Reply, checked_delay, checked_headers
+from .._text import describe, one_line
+from .exchange import Strike
 
 if TYPE_CHECKING:
-    from .responder import Exchange
+    from .exchange import Exchange
 
 __all__ = ["Stream", "check_piece", "send_piece", "sse"]
 

@@ -11,18 +11,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from .._responders.responder import Early, Raw, as_answer, redirect
-from .._errors import UsageError, one_line
+from .._asyncio.gate import Gate
+from .._errors import UsageError
+from .._http.reply import Reply, checked_delay
+from .._location import Place, caller_place
 from .._reports.near_misses import explain_not_called
+from .._responders.aiohttp_app import Served
+from .._responders.exchange import Early
 from .._responders.faults import acts_at_connect, happens_in_client
 from .._responders.forward import Forward
-from .._asyncio.gate import Gate
-from .._location import Place, caller_place
-from .._responders.aiohttp_app import Served
-from .._http.reply import Reply, checked_delay
-from .sequence import NOT_SAID, Step
+from .._responders.responder import Raw, as_answer, redirect
 from .._responders.stream import Stream, sse
-from .calls import Asserted, Calls
+from .._text import one_line
+from .assertions import Asserted
+from .calls import Calls
+from .sequence import NOT_SAID, Step
 
 if TYPE_CHECKING:
     import threading
@@ -31,12 +34,14 @@ if TYPE_CHECKING:
     from typing_extensions import Never, Self, Unpack
     from yarl import URL
 
-    from .._responders.responder import Answer, ServerHandler
-    from .._http.request import Call, Request
-    from .._matching.request_pattern import RequestPattern
+    from .._http.call import Call
     from .._http.reply import ReplyOptions
+    from .._http.request import Request
+    from .._matching.request_pattern import RequestPattern
+    from .._responders.exchange import Answer, ServerHandler
+    from .handler_errors import HandlerError
 
-__all__ = ["Candidate", "HandlerError", "Hit", "Holder", "Kept", "Route"]
+__all__ = ["Candidate", "Hit", "Holder", "Kept", "Route"]
 
 
 class Holder(Protocol):
@@ -378,18 +383,6 @@ class Route(Asserted["Route"]):
                 if self._position == len(steps):
                     self._holder.retire(self)
         return step
-
-
-@dataclass(frozen=True)
-class HandlerError:
-    """An error that escaped from the user's code, and the request that was being answered.
-
-    `route` is None where it came from a predicate, before a route was found.
-    """
-
-    exception: BaseException
-    request: Request
-    route: Route | None
 
 
 def never() -> bool:

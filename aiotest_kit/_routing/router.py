@@ -7,7 +7,6 @@ up to `_server.protocol`. Knows nothing of connections, sessions or pytest.
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from operator import attrgetter
@@ -15,31 +14,34 @@ from typing import TYPE_CHECKING, Any
 
 from yarl import URL
 
-from .._errors import UsageError, counted
-from .._responders.aiohttp_app import mounted
+from .._errors import UsageError
 from .._matching.request_pattern import RequestPattern
-from .route import HandlerError, Hit, Route
-from .table import Miss, Table
 from .._matching.urls import checked_prefix, join_prefix, url_pattern
-from .calls import Asserted, Calls
+from .._responders.mount import mounted
+from .._text import counted
+from .assertions import Asserted
+from .calls import Calls
+from .route import Hit, Route
+from .table import Miss, Table
 from .websocket_route import HANDSHAKE, WebSocketRoute
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from aiohttp import web
     from typing_extensions import Unpack
 
-    from .._responders.asgi_app import AsgiApplication
     from .._asyncio.lifespan import Lifespan
     from .._http.request import Request
     from .._matching.request_pattern import MatchOptions
-    from .route import Kept
     from .._matching.urls import UrlLike
+    from .._responders.asgi_app import AsgiApplication
     from .._websocket.connection import WebSocketOptions
+    from .handler_errors import HandlerError
+    from .route import Kept
 
-__all__ = ["Router", "raise_handler_error"]
+__all__ = ["Router"]
 
 
 class Router(Asserted[Route]):
@@ -441,15 +443,3 @@ def merged(first: Mapping[str, object], second: object) -> dict[str, object]:
     if not isinstance(second, Mapping):
         raise UsageError("headers= of a route under host(..., headers=...) is a mapping")
     return {**first, **second}
-
-
-def raise_handler_error(errors: Sequence[HandlerError], exc: BaseException | None) -> None:
-    """Let the first error of a handler fail a block, with its own traceback.
-
-    A block that fails already, with `exc`, stays what it is, and is told of it.
-    """
-    if errors and exc is None:
-        raise errors[0].exception
-    if errors and exc is not None and sys.version_info >= (3, 11):
-        error = errors[0]
-        exc.add_note(f"a handler failed before: {error.exception!r} while answering {error.request!r}")

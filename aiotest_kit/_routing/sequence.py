@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from .._responders.faults import Flaky
 from .._http.reply import Reply
+from .._responders.faults import Flaky
 
 if TYPE_CHECKING:
-    from .._responders.responder import Answer
     from .._asyncio.gate import Gate
+    from .._responders.exchange import Answer
 
 __all__ = ["NOT_SAID", "Step"]
 

@@ -10,13 +10,13 @@ import threading
 from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from .._matching.urls import UrlRegex
 from .._reports.near_misses import Near, explain_miss, nearest
+from .calls import Calls
 from .index import Index
 from .route import Hit
-from .._matching.urls import UrlRegex
-from .calls import Calls
 
 if TYPE_CHECKING:
     import asyncio
@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from .._asyncio.lifespan import Lifespan
-    from .._http.request import Call, Origin, Request
+    from .._http.call import Call
+    from .._http.request import Origin, Request
     from .._matching.request_pattern import RequestPattern
-    from .route import Candidate, HandlerError, Kept, Route
+    from .handler_errors import HandlerError
+    from .route import Candidate, Kept, Route
 
-__all__ = ["Miss", "Table"]
+__all__ = ["Finder", "Miss", "Table"]
 
 
 @dataclass(frozen=True)
@@ -232,3 +234,28 @@ class Named(NamedTuple):
 
     places: frozenset[tuple[str, int]]
     regexes: tuple[re.Pattern[str], ...]
+
+
+class Finder(Protocol):
+    """What looks a request up: a router, or several in turn."""
+
+    def find(self, request: Request) -> Hit | Miss:
+        """The route that answers `request`, or what is nearest."""
+        ...
+
+    def find_early(self, request: Request) -> Hit | Miss | None:
+        """The route that answers a request of which only the head has come; None if the body is needed."""
+        ...
+
+    def find_at_connect(self, request: Request) -> Hit | Miss | None:
+        """The route that may have to answer where the client connects, by the head of its request."""
+        ...
+
+    @property
+    def fails_connections(self) -> bool:
+        """Whether `find_at_connect` may find something."""
+        ...
+
+    def failed(self, error: HandlerError) -> None:
+        """Keep an error of the user's code for the test."""
+        ...

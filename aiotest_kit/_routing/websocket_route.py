@@ -7,27 +7,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._responders.responder import is_answer
-from .._websocket.conversation import Conversation, handled, live
-from .._errors import UsageError, one_line
+from .._asyncio.waiters import Waiters
+from .._errors import UsageError
 from .._http.reply import Reply
+from .._responders.exchange import is_answer
+from .._text import one_line
+from .._websocket.conversation import Conversation, handled, live
+from .._websocket.script import ScriptStep, scripted
 from .route import Route
 from .sequence import Step
-from .._asyncio.waiters import Waiters
-from .._websocket.script import ScriptStep, scripted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from typing_extensions import Self, Unpack
 
-    from .._responders.responder import Answer
-    from .._matching.request_pattern import RequestPattern
     from .._http.reply import ReplyOptions
-    from .route import Holder
-    from .calls import Calls
+    from .._matching.request_pattern import RequestPattern
+    from .._responders.exchange import Answer
     from .._websocket.connection import WebSocketConnection, WebSocketOptions
     from .._websocket.script import Progress, Talk
+    from .calls import Calls
+    from .route import Holder
 
 __all__ = ["HANDSHAKE", "WebSocketRoute"]
 

@@ -11,27 +11,28 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias
 
 from aiohttp import hdrs, payload, web
 
-from .._aiohttp.client import coding_of
-from .._responders.responder import reply_of
-from .retries import Attempt
-from .._http.content_coding import compress
+from .._aiohttp.server import coding_of
 from .._errors import UsageError
-from .._transport.socket_info import reset
-from .._transport.flow_control import ClientGone
+from .._http.content_coding import compress
 from .._http.reply import NO_BODY, Reply, with_body, with_fields
-from .._routing.route import HandlerError, Kept
 from .._http.writers import Framing, chunk, closes, framing_of, head, last_chunk, render
+from .._responders.web_response import reply_of
+from .._routing.handler_errors import HandlerError
+from .._routing.route import Kept
+from .._transport.flow_control import ClientGone
+from .._transport.socket_info import reset
+from .retries import Attempt
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
     from contextlib import AbstractContextManager
 
-    from .._responders.responder import Answer, ConnectFault, ServerHandler
-    from .retries import Attempts, Token
     from .._http.body import Incoming
-    from .._http.request import Call
+    from .._http.call import Call
+    from .._responders.exchange import Answer, ConnectFault, ServerHandler
     from .._routing.route import Route
     from .._routing.sequence import Step
+    from .retries import Attempts, Token
 
 __all__ = ["Line", "PlayedExchange", "Redial", "ScriptWriter", "open_streams", "server_error"]
 

@@ -14,17 +14,11 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from .._responders.responder import Early, Raw
 from .._errors import UnmatchedRequest
-from .exchange import open_streams
-from .._transport.flow_control import ClientGone, Flow
-from .delegate import Guest, Through
 from .._http.body import Incoming
-from .lending import OwnExchange
-from .._http.request import Call
+from .._http.call import Call
 from .._http.readers import RequestReader, refusal_of_length
 from .._http.reply import Reply
-from .._routing.route import HandlerError, Hit, Route
 from .._http.writers import (
     CONNECT_ESTABLISHED,
     CONTINUE,
@@ -32,16 +26,23 @@ from .._http.writers import (
     expects_continue,
     render,
 )
+from .._responders.exchange import Early
+from .._responders.responder import Raw
+from .._routing.handler_errors import HandlerError
+from .._routing.route import Hit, Route
+from .._transport.flow_control import ClientGone, Flow
+from .delegation import Guest, OwnExchange, Through
+from .exchange import open_streams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .retries import Attempts, Token
-    from .exchange import Redial
-    from .._routing.finder import Finder
-    from .._http.request import Client, Origin, Request
+    from .._http.call import Client
+    from .._http.request import Origin, Request
     from .._routing.sequence import Step
-    from .._routing.table import Miss
+    from .._routing.table import Finder, Miss
+    from .exchange import Redial
+    from .retries import Attempts, Token
 
 __all__ = ["Peer"]
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from .._http.request import Call, Request
+    from .._http.call import Call
+    from .._http.request import Request
     from .._routing.route import Route
     from .._routing.sequence import Step
 

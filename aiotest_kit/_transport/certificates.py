@@ -12,7 +12,8 @@ from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .._errors import UsageError, join_names
+from .._errors import UsageError
+from .._text import join_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -1,16 +1,22 @@
-"""Whether a client takes what it is sent: `Flow`, the waiting half of a connection.
+"""Whether a client takes what it is sent: `Flow`, the waiting half of a connection, and what it asks of a
+transport.
 
-Knows asyncio only. Knows nothing of what is sent.
+Knows asyncio, transports in memory and over sockets. Knows nothing of what is sent.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
+import sys
 from typing import NoReturn
 
-from .far_end import has_gone, unsent
+from .memory import MemoryTransport
 
-__all__ = ["ClientGone", "Flow"]
+if sys.platform == "linux":
+    from fcntl import ioctl
+
+__all__ = ["ClientGone", "Flow", "has_gone", "unsent"]
 
 
 BETWEEN_LOOKS = 0.001
@@ -89,3 +95,43 @@ class Flow(asyncio.Protocol):
         self._ended = self.loop.create_future()
         await self._ended
         raise ClientGone  # pragma: no cover - it has no result
+
+
+SIOCOUTQNSD = 0x894B
+"""Asks a TCP socket of Linux for the bytes that it holds back (linux/sockios.h)."""
+
+
+def unsent(transport: asyncio.Transport) -> int:
+    """The bytes that the system holds back, for want of room at the other end; 0 where it does not tell."""
+    descriptor = descriptor_of(transport)
+    if sys.platform != "linux" or descriptor < 0:
+        return 0
+    try:
+        return int.from_bytes(ioctl(descriptor, SIOCOUTQNSD, bytes(4)), sys.byteorder)
+    except OSError:
+        # No TCP, but a unix socket.
+        return 0
+
+
+def has_gone(transport: asyncio.Transport) -> bool:
+    """Whether the other end has closed the connection, or sent something, that was not read here yet."""
+    if transport.is_closing():
+        return True
+    if isinstance(transport, MemoryTransport):
+        return transport.other.is_closing()
+    connection = socket.socket(fileno=descriptor_of(transport))
+    try:
+        connection.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    finally:
+        connection.detach()
+    return True
+
+
+def descriptor_of(transport: asyncio.Transport) -> int:
+    """The descriptor of the socket; -1 where there is none."""
+    descriptor: int = transport.get_extra_info("socket").fileno()
+    return descriptor

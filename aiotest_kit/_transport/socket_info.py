@@ -5,17 +5,20 @@ Knows asyncio's names for it. Knows nothing of the bytes that go over the connec
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import ssl
 import struct
+from functools import lru_cache
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import asyncio
-    import ssl
     from collections.abc import Callable
 
-__all__ = ["OF_TLS", "ImpliedTLS", "MemorySocket", "reset"]
+
+__all__ = ["OF_TLS", "ImpliedTLS", "MemorySocket", "implied_context", "reset"]
 
 NO_LINGERING = struct.pack("ii", 1, 0)
 """The value of SO_LINGER with which closing a socket resets its connection (socket(7))."""
@@ -113,3 +116,9 @@ OF_TLS: dict[str, Callable[[Any], object]] = {
     "cipher": methodcaller("cipher"),
     "compression": methodcaller("compression"),
 }
+
+
+@lru_cache(maxsize=1)
+def implied_context() -> ssl.SSLContext:
+    """What stands for TLS where it is implied and not spoken; protocols ask only whether there is one."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -18,9 +18,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .._aiohttp.connectors import expect_jumps
-from .._errors import UsageError, VirtualTimeError, join_names
-from .external import Outside
+from .._asyncio.loops import innermost_wait
 from .._asyncio.patching import replace_own
+from .._errors import UsageError, VirtualTimeError
+from .._text import join_names
+from .external import Outside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -297,15 +299,6 @@ def check_loop(loop: Any) -> None:
             f"virtual time needs a selector loop of asyncio, and this is {kind};"
             " run this test on asyncio.SelectorEventLoop"
         )
-
-
-def innermost_wait(task: Any) -> asyncio.Future[Any] | None:
-    """The future that a task waits for, by way of the tasks that it waits for; None if it does not wait."""
-    waits_for: asyncio.Future[Any] | None = None
-    # Not every task is an `asyncio.Task`: Python 3.10 runs under the backport of `asyncio.Runner`.
-    while (task := getattr(task, "_fut_waiter", None)) is not None:
-        waits_for = task
-    return waits_for
 
 
 def stands_still(outside: list[str], patience: float) -> str:

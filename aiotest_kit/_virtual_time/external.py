@@ -6,19 +6,17 @@ below. Knows of aiohttp only which of its connections are idle.
 
 from __future__ import annotations
 
-import socket
 from collections import Counter
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from .._aiohttp.client import is_idle
+from .._asyncio.loops import LISTENING, Ends, address_text, connections_of, ends_of, protocol_of
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterator
 
-__all__ = ["LISTENING", "Outside", "address_text", "ends_of", "protocol_of"]
-
-Ends: TypeAlias = "tuple[object, object]"
+__all__ = ["Outside"]
 
 
 class Outside:
@@ -97,8 +95,6 @@ class Outside:
                 yield f"the connection to {address_text(ends[1] or ends[0])}"
 
 
-LISTENING = "listening"
-
 LONGEST_TRANSIT = 0.005
 """Bytes are there as soon as they were sent, unless the machine is so busy that the system puts it off."""
 
@@ -107,51 +103,6 @@ def is_inside(ends: Ends, counted: Counter[Ends]) -> bool:
     """Whether both ends of a connection are in the loop; the far end of a unix socket has no name."""
     here, there = ends
     return any(ends) and counted[here, there] == counted[there, here]
-
-
-def connections_of(loop: Any) -> dict[int, Ends]:
-    """The two addresses of each connection in the loop, by descriptor; one that is not read counts too."""
-    found = {}
-    for fd in {*loop._transports, *loop._selector.get_map()}:
-        ends = ends_of(fd)
-        if ends is not None:
-            found[fd] = ends
-    return found
-
-
-def protocol_of(loop: Any, fd: int) -> object:
-    """What is told of the data of a descriptor: under TLS, what is behind it."""
-    transport = loop._transports.get(fd)
-    protocol = transport.get_protocol() if transport is not None else None
-    return getattr(protocol, "_app_protocol", protocol)
-
-
-def ends_of(fd: int) -> Ends | None:
-    """The addresses of this end and of the other, or `LISTENING`; None for what is no connection."""
-    try:
-        sock = socket.socket(fileno=fd)
-    except OSError:
-        return None
-    try:
-        if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-            return sock.getsockname(), LISTENING
-        return plain(sock.getsockname()), plain(sock.getpeername())
-    except OSError:
-        return None
-    finally:
-        sock.detach()
-
-
-def plain(address: Any) -> object:
-    """An address without what only one end knows of it: the flow and scope of IPv6."""
-    return address[:2] if isinstance(address, tuple) else address
-
-
-def address_text(address: Any) -> str:
-    """An address for a message."""
-    return (
-        f"{address[0]}:{address[1]}" if isinstance(address, tuple) else str(address or "nothing with a name")
-    )
 
 
 def called(function: object) -> str:

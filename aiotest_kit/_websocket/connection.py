@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar
 
 from aiohttp import WSMessage, WSMsgType, web
 
-from .._errors import UsageError, one_line
 from .._asyncio.waiters import Waiters
+from .._errors import UsageError
+from .._text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

@@ -10,7 +10,7 @@ import asyncio
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from .._responders.responder import Early
+from .._responders.exchange import Early
 from .connection import LONGEST_REASON, RecordedWebSocket, WebSocketConnection
 from .script import ScriptFailed
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from .._responders.responder import Exchange
+    from .._responders.exchange import Exchange
     from .connection import WebSocketOptions
     from .script import Talk
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from aiohttp import WSMsgType
 
-from .._errors import UsageError, one_line
-from .._matching.values import MISSING, Exact, Mismatch, Subset, check_expected, compare
-from .._reports.near_misses import explain_mismatches
+from .._errors import UsageError
 from .._http.reply import checked_delay
+from .._matching.values import MISSING, Exact, Mismatch, Subset, check_expected, compare
+from .._reports.text import explain_mismatches
+from .._text import one_line
 from .connection import LONGEST_REASON, THE_END, said
 
 if TYPE_CHECKING:

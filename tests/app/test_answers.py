@@ -25,8 +25,9 @@ from aiotest_kit import (
     Truncate,
     UsageError,
 )
-from aiotest_kit._responders.responder import Answer, Exchange, Raise
 from aiotest_kit._app_door.server import Door
+from aiotest_kit._responders.exchange import Answer, Exchange
+from aiotest_kit._responders.responder import Raise
 
 from .conftest import Open
 

@@ -11,10 +11,11 @@ from aiohttp.base_protocol import BaseProtocol
 from aiotest_kit import AppCall, Mismatch, Origin, StubClient, StubServer, make_request, virtual_time
 from aiotest_kit._aiohttp.server import RecordingWriter
 from aiotest_kit._app_door.calls import origin_of
+from aiotest_kit._app_door.connection import Connection, is_whole
+from aiotest_kit._app_door.request import AppRequest
+from aiotest_kit._app_door.stubs import Stubs
 from aiotest_kit._transport.flow_control import ClientGone
 from aiotest_kit._transport.memory import connected
-from aiotest_kit._app_door.stubs import AppRequest, Stubs
-from aiotest_kit._app_door.connection import Connection, is_whole
 
 from .conftest import Open
 

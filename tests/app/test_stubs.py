@@ -26,8 +26,8 @@ from aiotest_kit import (
     make_request,
     named_route,
 )
-from aiotest_kit._app_door.server import Door
 from aiotest_kit._app_door.app_routes import NamedRoute
+from aiotest_kit._app_door.server import Door
 
 from .conftest import Client, Open
 

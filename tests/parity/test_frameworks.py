@@ -13,8 +13,7 @@ from aiohttp import WSMsgType
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
-from django.urls import clear_url_caches
-from django.urls import path as url
+from django.urls import clear_url_caches, path as url
 from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException, Request, WebSocket
 from fastapi.responses import StreamingResponse
 

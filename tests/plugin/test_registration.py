@@ -15,7 +15,7 @@ def test_unused(aiohttp_mock):
 
 def test_once(request):
     hooks = request.config.hook.pytest_runtest_call.get_hookimpls()
-    assert 1 == len([hook for hook in hooks if hook.function.__module__ == "aiotest_kit.pytest_plugin"])
+    assert 1 == len([hook for hook in hooks if hook.function.__module__ == "aiotest_kit._plugin.hooks"])
 """
 STAR = "from aiotest_kit.fixtures import *"
 NAMED = f'pytest_plugins = ["{PLUGIN}"]'
@@ -151,7 +151,8 @@ HEAVY = ("aiohttp", "httptools", "multidict", "yarl", "asyncio")
 def test_it(request):
     assert request.config.pluginmanager.has_plugin("aiotest_kit.pytest_plugin")
     assert [] == [name for name in HEAVY if name in sys.modules]
-    assert {"", "._registration", ".fixtures", ".pytest_plugin"} == {
+    own = ("", ".hooks", ".pytest_asyncio", ".registration", ".state")
+    assert {"", ".fixtures", ".pytest_plugin", *(f"._plugin{name}" for name in own)} == {
         name[len("aiotest_kit"):] for name in sys.modules if name.startswith("aiotest_kit")
     }
 """
@@ -168,7 +169,7 @@ import sys
 
 def test_it():
     assert "aiotest_kit._plugin.loop_fixtures" in sys.modules
-    assert [] == [name for name in ("aiohttp", "yarl", "aiotest_kit._plugin.loops") if name in sys.modules]
+    assert [] == [name for name in ("aiohttp", "yarl", "aiotest_kit._loops") if name in sys.modules]
 """
         )
         (suite.pytester.path / "client.py").unlink()

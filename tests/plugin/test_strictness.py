@@ -167,8 +167,8 @@ class TestIt(unittest.TestCase):
 """)
         report = suite.run().report("TestIt.test_it")
         assert [">       aiotest_kit.Router().assert_called()"] == re.findall(r"^>.*", report, re.MULTILINE)
-        assert "_verify.py" not in report
-        assert "_verify.py" in suite.run("--full-trace").report("TestIt.test_it")
+        assert "_routing/assertions.py" not in report
+        assert "_routing/assertions.py" in suite.run("--full-trace").report("TestIt.test_it")
 
     def test_unmatched_that_escapes(self, failing: Failing) -> None:
         """What the exception says is not said again beside it, whatever it was turned into."""

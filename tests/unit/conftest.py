@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 from yarl import URL
 
-from aiotest_kit._matching.values import Mismatch
 from aiotest_kit._http.request import Origin, Request
 from aiotest_kit._matching.request_pattern import RequestPattern
+from aiotest_kit._matching.values import Mismatch
 
 
 def ask(

@@ -20,7 +20,8 @@ from aiohttp.test_utils import RawTestServer
 from multidict import CIMultiDict
 from yarl import URL
 
-from aiotest_kit import Router, _aiohttp, _aiohttp_connectors, _aiohttp_views, mock, mock_session
+from aiotest_kit import Router, mock, mock_session
+from aiotest_kit._aiohttp import client, connectors as connectors_module, stand_ins
 from aiotest_kit._aiohttp.client import (
     connect_through,
     full_url,
@@ -30,9 +31,9 @@ from aiotest_kit._aiohttp.client import (
     request_through,
     show_headers,
     stream_reader,
-    watch_handlers,
 )
 from aiotest_kit._aiohttp.connectors import Dial, MemoryTCPConnector
+from aiotest_kit._aiohttp.server import watch_handlers
 from aiotest_kit._aiohttp.stand_ins import View, follow_loop, view_of
 
 VERSION = tuple(int(part) for part in aiohttp.__version__.split(".")[:2])
@@ -130,7 +131,7 @@ def test_every_private_name_is_listed() -> None:
     """Whatever is touched by a private name has its seam above."""
     own = {"_ahead", "_door", "_dial", "_over", "_stood_for", "_told", "_view"}
     names = set()
-    for module in (_aiohttp, _aiohttp_connectors, _aiohttp_views):
+    for module in (client, connectors_module, stand_ins):
         for node in ast.walk(ast.parse(inspect.getsource(module))):
             if isinstance(node, ast.Attribute):
                 names.add(node.attr)

@@ -13,9 +13,11 @@ from aiohttp import web
 from yarl import URL
 
 from aiotest_kit import Origin, Reply, Request, UsageError
-from aiotest_kit._responders.responder import Answer, Raise, Raw, as_answer, redirect, reply_of
 from aiotest_kit._http.body import Incoming
+from aiotest_kit._responders.exchange import Answer
+from aiotest_kit._responders.responder import Raise, Raw, as_answer, redirect
 from aiotest_kit._responders.stream import Stream, sse
+from aiotest_kit._responders.web_response import reply_of
 
 REQUEST = Request("GET", Origin("http", "api.test", 80), "/users/7?q=x")
 

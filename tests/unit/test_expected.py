@@ -15,9 +15,10 @@ from unittest.mock import ANY
 import pytest
 from dirty_equals import IsInt, IsPartialDict
 
-from aiotest_kit._errors import UsageError, check_options
-from aiotest_kit._matching.values import MISSING, Exact, Subset
+from aiotest_kit._errors import UsageError
 from aiotest_kit._matching.request_pattern import RequestPattern
+from aiotest_kit._matching.values import MISSING, Exact, Subset
+from aiotest_kit._options import check_options
 
 from .conftest import ask_json, check, check_match, long
 

@@ -11,17 +11,11 @@ from typing import Any
 import pytest
 from yarl import URL
 
-from aiotest_kit._matching.values import MISSING, Exact, Mismatch, Subset
-from aiotest_kit._reports.near_misses import (
-    Near,
-    explain_mismatches,
-    explain_miss,
-    explain_not_called,
-    explain_unused,
-    nearest,
-)
 from aiotest_kit._http.request import Origin, Request
 from aiotest_kit._matching.request_pattern import RequestPattern
+from aiotest_kit._matching.values import MISSING, Exact, Mismatch, Subset
+from aiotest_kit._reports.near_misses import Near, explain_miss, explain_not_called, explain_unused, nearest
+from aiotest_kit._reports.text import explain_mismatches
 
 
 @dataclass

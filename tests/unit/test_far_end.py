@@ -10,10 +10,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from aiotest_kit._transport.socket_info import reset
-from aiotest_kit._transport.far_end import has_gone, unsent
-from aiotest_kit._transport.flow_control import ClientGone, Flow
+from aiotest_kit._transport.flow_control import ClientGone, Flow, has_gone, unsent
 from aiotest_kit._transport.memory import connected
+from aiotest_kit._transport.socket_info import reset
 
 MUCH = bytes(8_000_000)
 PATIENCE = 10

@@ -9,10 +9,11 @@ import pytest
 from dirty_equals import IsPartialDict, IsStr
 from multidict import MultiDict
 
-from aiotest_kit._matching.values import MISSING, Exact, Subset
+from aiotest_kit._http.multipart import Part
+from aiotest_kit._http.request import Request
 from aiotest_kit._matching.fields import fields_pattern
-from aiotest_kit._http.request import Part, Request
 from aiotest_kit._matching.request_pattern import RequestPattern
+from aiotest_kit._matching.values import MISSING, Exact, Subset
 
 from .conftest import ask, ask_json, check, check_match, long
 

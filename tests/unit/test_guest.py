@@ -9,9 +9,9 @@ import pytest
 from aiohttp import web
 
 from aiotest_kit import Origin, Router
-from aiotest_kit._responders.responder import NOTE_FAILURE, Early, Exchange
+from aiotest_kit._responders.exchange import NOTE_FAILURE, Early, Exchange
+from aiotest_kit._server.delegation import Guest, Turn
 from aiotest_kit._transport.socket_info import reset
-from aiotest_kit._server.delegate import Guest, Turn
 from tests.unit.test_peer import GET, OK, connection, get
 
 Serve = Callable[[web.BaseRequest], Any]

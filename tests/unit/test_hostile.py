@@ -16,12 +16,11 @@ import tracemalloc
 from collections.abc import Callable
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from aiotest_kit import Origin, Router, Upstream
-from aiotest_kit._server.protocol import Peer
 from aiotest_kit._http.readers import HEAD_TOO_LONG, LONGEST_BODY, LONGEST_HEAD, MOST_FIELDS, RequestReader
+from aiotest_kit._server.protocol import Peer
 
 INPUTS = int(os.environ.get("AIOTEST_KIT_HOSTILE", "1000"))
 PROFILE = settings(

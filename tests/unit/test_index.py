@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from yarl import URL
 
-from aiotest_kit._matching.values import Exact, Subset
-from aiotest_kit._routing.index import Index
 from aiotest_kit._http.request import Origin, Request
 from aiotest_kit._matching.request_pattern import RequestPattern
+from aiotest_kit._matching.values import Exact, Subset
+from aiotest_kit._routing.index import Index
 
 
 def ask(url: str = "http://api.test/", method: str = "GET") -> Request:

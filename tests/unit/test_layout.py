@@ -1,4 +1,4 @@
-"""The shape of the package, read from its source: where imports point, what only `_aiohttp*.py` may."""
+"""The shape of the package, read from its source: where imports point, what only `_aiohttp` may."""
 
 import ast
 import importlib
@@ -14,103 +14,46 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-import aiotest_kit
-
-PACKAGE = Path(aiotest_kit.__file__).parent
-
-# From values to doors. A module imports from rows above its own, or from its own row.
-LAYOUT = """
-    _errors _aiohttp _aiohttp_connectors _aiohttp_views _aiohttp_web _waiting _outside _extra_info _pipe
-    _far_end _location _incoming _registration _tls _listen _loop_thread
-    _codings
-    _replies _lifespan _replaced
-    _messages
-    _expected _gate
-    _urls _fields
-    _patterns
-    _answers _streams _asgi _mounts _connect_faults _faults _index _forward _hints _explain
-    _websocket _websocket_script _conversation
-    _verify _steps
-    _routes _table _websocket_routes _finder
-    _router
-    _wire _reading _flow _guest _attempts _cassette _loops
-    _exchange _lending _peer
-    _memory _strict _leaks _upstream _clock
-    _app_routes _stubs _app_calls _stub_exchange _visits _runs _app _request_alone
-    _intercept _around _stub_clients
-    __init__
-    _stacks _wide_upstreams fixtures _leak_plugin pytest_plugin _pytest11
-    __main__ _serve _route_file _migrate _rewrite compat
-"""
-ROWS = {name: row for row, names in enumerate(LAYOUT.split("\n")) for name in names.split()}
+from scripts.structure import (
+    LINES,
+    MODULES,
+    circles,
+    file_graph,
+    imports_of,
+    named_imports,
+    package_graph,
+    package_of,
+    problems,
+    tree_of,
+    upward_imports,
+)
 
 # Names that aiohttp has too, where they belong to someone else: (module, name) -> whose they are.
 NOT_AIOHTTPS: dict[tuple[str, str], str] = {("_location", "_getframe"): "sys"}
 
 # What touches them, for a client and for a server.
-QUARANTINE = {"_aiohttp", "_aiohttp_connectors", "_aiohttp_views", "_aiohttp_web"}
+QUARANTINE = "_aiohttp"
 PRIVATE = re.compile(r"\b_[a-z]\w*")
 
 
-def module_name(path: Path) -> str:
-    """The dotted name below the package: `_router`, `__init__`, `compat.aioresponses`."""
-    parts = path.relative_to(PACKAGE).with_suffix("").parts
-    return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
-
-
-MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
-OUTSIDE_QUARANTINE = [name for name in MODULES if name not in QUARANTINE]
-
-
-@cache
-def tree_of(module: str) -> ast.Module:
-    return ast.parse(MODULES[module].read_text(encoding="utf-8"))
-
-
-def imported_siblings(module: str) -> Iterator[tuple[int, str]]:
-    """(line, module) of each import from the package itself, those for the type checker included."""
-    path = MODULES[module]
-    package = ["aiotest_kit", *path.relative_to(PACKAGE).parent.parts]
-    for node in ast.walk(tree_of(module)):
-        if isinstance(node, ast.Import):
-            targets = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else []
-            prefix = ".".join([*base, *filter(None, [node.module])])
-            targets = [f"{prefix}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        for target in targets:
-            root, *rest = target.split(".")
-            if root == "aiotest_kit":
-                yield node.lineno, known_part(rest)
-
-
-def known_part(parts: list[str]) -> str:
-    """The longest start of the dotted name that is a module; `__init__` if none is, as for a public name."""
-    for length in range(len(parts), 0, -1):
-        if ".".join(parts[:length]) in MODULES.keys() | ROWS.keys():
-            return ".".join(parts[:length])
-    return "__init__"
+OUTSIDE_QUARANTINE = [name for name in MODULES if package_of(name) != QUARANTINE]
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_every_module_has_its_place(module: str) -> None:
-    """A new module is put into the layout before it is used."""
-    assert module.split(".")[0] in ROWS, f"add {module!r} to LAYOUT"
+    """A new package is put on the map before it is used."""
+    assert package_of(module) in LINES, f"add {package_of(module)!r} to MAP"
+
+
+def test_the_map_is_of_this_place() -> None:
+    """The map has no package that is not there."""
+    assert set() == LINES.keys() - {package_of(module) for module in MODULES}
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_point_down(module: str) -> None:
-    """No module imports from a row below its own, at run time or for its annotations."""
-    own = ROWS.get(module.split(".")[0], len(ROWS))  # one without a place fails the test above
-    upward = [
-        f"{MODULES[module].name}:{line} imports {target}"
-        for line, target in imported_siblings(module)
-        if ROWS.get(target.split(".")[0], own) > own
-    ]
-
-    assert [] == upward
+    """No module imports from a line above its own, at run time, for its annotations, or by a string."""
+    assert [] == upward_imports(module)
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -121,30 +64,61 @@ def test_every_module_can_be_imported(module: str) -> None:
     assert name == importlib.import_module(name).__name__
 
 
-def test_imports_make_no_cycle() -> None:
-    """Within a row a module may import another, as long as there is an order to read them in."""
-    wanted = {module: {target for _, target in imported_siblings(module)} - {module} for module in MODULES}
-    while ready := [module for module, targets in wanted.items() if not targets & wanted.keys()]:
-        for module in ready:
-            del wanted[module]
+def test_files_make_no_circle() -> None:
+    """Each module can be read before those that import it."""
+    assert [] == circles(file_graph())
 
-    assert {} == wanted
+
+def test_packages_make_no_circle() -> None:
+    """Nor does a package need one that needs it, if only for annotations."""
+    assert [] == circles(package_graph())
+
+
+@pytest.mark.parametrize(
+    ("graph", "groups"),
+    [
+        pytest.param({"a": ["b"], "b": []}, [], id="none"),
+        pytest.param({"a": ["b"], "b": ["a"]}, [["a", "b"]], id="two"),
+        pytest.param({"a": ["b"], "b": ["c"], "c": ["a"], "d": ["a"]}, [["a", "b", "c"]], id="three"),
+    ],
+)
+def test_circles(graph: dict[str, list[str]], groups: list[list[str]]) -> None:
+    """A circle is found, with those on it alone."""
+    assert groups == circles(graph)
+
+
+@pytest.mark.parametrize(
+    ("source", "targets"),
+    [
+        pytest.param('register_once(manager, "aiotest_kit.fixtures")', ["fixtures"], id="string"),
+        pytest.param('register_once(manager, f"{KIT}.fixtures")', ["fixtures"], id="f-string"),
+        pytest.param('print("aiotest_kit.no_module")', [], id="no module"),
+    ],
+)
+def test_imports_by_name_are_followed(source: str, targets: list[str]) -> None:
+    """A module that a string names counts as imported."""
+    assert targets == [each.target for each in named_imports(ast.parse(source))]
+
+
+def test_limits_hold() -> None:
+    """Floors, packages, modules and functions stay as small as they are to be; see `scripts.structure`."""
+    assert [] == problems()
 
 
 def test_stand_ins_are_over_the_public_names() -> None:
     """They import nothing else of the kit but what CONTRIBUTING gives the reason for."""
     imported = {
-        (module, target)
+        (module, each.target)
         for module in MODULES
         if module.startswith("compat.")
-        for _, target in imported_siblings(module)
-        if target != "__init__" and not target.startswith("compat")
+        for each in imports_of(module)
+        if each.target != "__init__" and not each.target.startswith("compat")
     }
 
     assert {
-        ("compat.aioresponses._answering", "_aiohttp"),
-        ("compat.aioresponses._answering", "_aiohttp_views"),
-        ("compat.aioresponses.compat", "_aiohttp"),
+        ("compat.aioresponses._answering", "_aiohttp.client"),
+        ("compat.aioresponses._answering", "_aiohttp.stand_ins"),
+        ("compat.aioresponses.compat", "_aiohttp.client"),
     } == imported
 
 
@@ -268,7 +242,7 @@ def private_names_of(base: str, aliases: dict[str, str]) -> set[str]:
 
 @pytest.mark.parametrize("module", OUTSIDE_QUARANTINE)
 def test_private_aiohttp_stays_in_quarantine(module: str) -> None:
-    """What aiohttp does not document is touched in `_aiohttp*.py` and nowhere else."""
+    """What aiohttp does not document is touched in `_aiohttp` and nowhere else."""
     tree = tree_of(module)
     touched = [*private_imports(tree), *private_attributes(tree), *private_overrides(tree)]
     found = sorted(
@@ -335,7 +309,7 @@ def casts(module: str) -> Iterator[str]:
             yield f"{MODULES[module].name}:{node.lineno} cast"
 
 
-@pytest.mark.parametrize("module", OUTSIDE_QUARANTINE)
+@pytest.mark.parametrize("module", [name for name in OUTSIDE_QUARANTINE if package_of(name) != "_asyncio"])
 def test_type_checkers_are_not_silenced(module: str) -> None:
-    """Where a type is asserted rather than proved, aiohttp is the reason, so it is in `_aiohttp*.py`."""
+    """Where a type is asserted rather than proved, aiohttp or asyncio is the reason: in their packages."""
     assert [] == [*silenced_lines(module), *casts(module)]

@@ -10,8 +10,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from aiotest_kit._plugin.leaks import LeakCheck, Makers
 from aiotest_kit._location import shown_path
+from aiotest_kit._plugin.leaks import LeakCheck, Makers
 
 
 async def nothing() -> None:

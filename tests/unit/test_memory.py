@@ -8,7 +8,8 @@ import pytest
 from aiohttp import web
 
 from aiotest_kit import Origin, Router, mock_session
-from aiotest_kit._memory_door.door import SessionDoor, cancel_tasks
+from aiotest_kit._asyncio.tasks import cancel_tasks
+from aiotest_kit._memory_door.session import SessionDoor
 from aiotest_kit._server.protocol import Peer
 from aiotest_kit._transport.memory import connected
 

@@ -12,10 +12,10 @@ import pytest
 from aiohttp import web
 
 from aiotest_kit import Client, Origin, Reply, Request, Router, UnmatchedRequest, UsageError
-from aiotest_kit._server.retries import Attempts, Token
-from aiotest_kit._transport.socket_info import reset
 from aiotest_kit._server.protocol import Peer
+from aiotest_kit._server.retries import Attempts, Token
 from aiotest_kit._transport.memory import connected
+from aiotest_kit._transport.socket_info import reset
 
 API = Origin("http", "api.test", 80)
 PATIENCE = 5.0

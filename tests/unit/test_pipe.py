@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from aiotest_kit._transport.socket_info import reset
 from aiotest_kit._transport.memory import connected
+from aiotest_kit._transport.socket_info import reset
 
 PATIENCE = 5.0
 BIG = 16 * 1024 * 1024

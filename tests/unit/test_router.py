@@ -9,7 +9,7 @@ import pytest
 from yarl import URL
 
 from aiotest_kit import Call, Hit, Miss, Origin, Reply, Request, Route, Router
-from aiotest_kit._routing.route import HandlerError
+from aiotest_kit._routing.handler_errors import HandlerError
 
 
 @pytest.fixture(params=[0, 100], ids=["few routes", "many routes"])

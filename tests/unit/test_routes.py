@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from aiotest_kit import Call, Gate, Hit, Miss, Origin, Reply, Request, Route, Router
-from aiotest_kit._responders.forward import Forward
 from aiotest_kit._location import shown_path
-from aiotest_kit._routing.route import HandlerError
+from aiotest_kit._responders.forward import Forward
+from aiotest_kit._routing.handler_errors import HandlerError
 
 API = Origin("http", "api.test", 80)
 

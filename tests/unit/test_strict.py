@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from aiotest_kit import Call, Miss, Origin, Request, Route, Router, UsageError
-from aiotest_kit._routing.route import HandlerError, Kept
-from aiotest_kit._plugin.strictness import Policy, Watch
+from aiotest_kit._plugin.settings import Policy
+from aiotest_kit._plugin.strictness import Watch
+from aiotest_kit._routing.handler_errors import HandlerError
+from aiotest_kit._routing.route import Kept
 
 API = Origin("http", "api.test", 80)
 STRICT = Policy()

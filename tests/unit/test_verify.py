@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from aiotest_kit import Call, Calls, Hit, Origin, Reply, Request, Route, Router, UsageError
-from aiotest_kit._routing.calls import timeline
+from aiotest_kit._reports.call_log import timeline
 
 API = Origin("http", "api.test", 80)
 

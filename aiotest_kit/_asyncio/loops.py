@@ -1,0 +1,124 @@
+"""What event loops have and wait for that they do not tell in public: one function for each private name.
+
+Knows the loops of the standard library. Knows nothing of aiohttp.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+__all__ = [
+    "LISTENING",
+    "NOTHING",
+    "Ends",
+    "Held",
+    "address_text",
+    "connections_of",
+    "ends_of",
+    "innermost_wait",
+    "protocol_of",
+]
+
+
+Ends: TypeAlias = "tuple[object, object]"
+LISTENING = "listening"
+
+
+def connections_of(loop: Any) -> dict[int, Ends]:
+    """The two addresses of each connection in the loop, by descriptor; one that is not read counts too."""
+    found = {}
+    for fd in {*loop._transports, *loop._selector.get_map()}:
+        ends = ends_of(fd)
+        if ends is not None:
+            found[fd] = ends
+    return found
+
+
+def protocol_of(loop: Any, fd: int) -> object:
+    """What is told of the data of a descriptor: under TLS, what is behind it."""
+    transport = loop._transports.get(fd)
+    protocol = transport.get_protocol() if transport is not None else None
+    return getattr(protocol, "_app_protocol", protocol)
+
+
+def ends_of(fd: int) -> Ends | None:
+    """The addresses of this end and of the other, or `LISTENING`; None for what is no connection."""
+    try:
+        sock = socket.socket(fileno=fd)
+    except OSError:
+        return None
+    try:
+        if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            return sock.getsockname(), LISTENING
+        return plain(sock.getsockname()), plain(sock.getpeername())
+    except OSError:
+        return None
+    finally:
+        sock.detach()
+
+
+def plain(address: Any) -> object:
+    """An address without what only one end knows of it: the flow and scope of IPv6."""
+    return address[:2] if isinstance(address, tuple) else address
+
+
+def address_text(address: Any) -> str:
+    """An address for a message."""
+    return (
+        f"{address[0]}:{address[1]}" if isinstance(address, tuple) else str(address or "nothing with a name")
+    )
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a loop has at one time."""
+
+    tasks: frozenset[asyncio.Task[Any]]
+    transports: frozenset[Any]
+    listening: frozenset[int]
+
+    @classmethod
+    def by(cls, loop: Any) -> Held:
+        """What a loop has now; loops of others than asyncio tell only of their tasks."""
+        # uvloop has no selector, and the proactor of Windows is none.
+        descriptors: Any = getattr(getattr(loop, "_selector", None), "get_map", dict)()
+        transports: Any = getattr(loop, "_transports", None) or {}
+        own = loop._ssock.fileno() if descriptors else None
+        return cls(
+            frozenset(asyncio.all_tasks(loop)),
+            frozenset(transports.values()),
+            frozenset(fd for fd in descriptors if fd != own and fd not in transports and is_listening(fd)),
+        )
+
+    def beyond(self, other: Held) -> Held:
+        """What is here and not in another."""
+        return Held(
+            self.tasks - other.tasks, self.transports - other.transports, self.listening - other.listening
+        )
+
+    def and_also(self, other: Held) -> Held:
+        """What is in either."""
+        return Held(
+            self.tasks | other.tasks, self.transports | other.transports, self.listening | other.listening
+        )
+
+
+NOTHING = Held(frozenset(), frozenset(), frozenset())
+
+
+def is_listening(fd: int) -> bool:
+    """Whether a descriptor is a socket that accepts connections."""
+    ends = ends_of(fd)
+    return ends is not None and ends[1] == LISTENING
+
+
+def innermost_wait(task: Any) -> asyncio.Future[Any] | None:
+    """The future that a task waits for, by way of the tasks that it waits for; None if it does not wait."""
+    waits_for: asyncio.Future[Any] | None = None
+    # Not every task is an `asyncio.Task`: Python 3.10 runs under the backport of `asyncio.Runner`.
+    while (task := getattr(task, "_fut_waiter", None)) is not None:
+        waits_for = task
+    return waits_for

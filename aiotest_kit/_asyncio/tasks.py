@@ -1,0 +1,55 @@
+"""Tasks and functions on the loop that they belong to, from any thread. Knows asyncio only."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+__all__ = ["abandon", "cancel_tasks", "end_tasks", "on_loop", "running_loop"]
+
+
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """The loop that runs in this thread, None if none does."""
+    return asyncio._get_running_loop()
+
+
+def on_loop(loop: asyncio.AbstractEventLoop, function: Callable[[], object]) -> None:
+    """Call a function in the thread that runs `loop`: at once if that is this one, or if none does."""
+    if running_loop() is loop or not loop.is_running():
+        function()
+    else:
+        loop.call_soon_threadsafe(function)
+
+
+def cancel_tasks(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel tasks, each on its own loop."""
+    for task in list(tasks):
+        loop = task.get_loop()
+        if loop.is_closed():
+            abandon(task)
+        else:
+            on_loop(loop, task.cancel)
+
+
+async def end_tasks(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel tasks, and wait for those of the running loop."""
+    loop = asyncio.get_running_loop()
+    own = [task for task in tasks if task.get_loop() is loop and task is not asyncio.current_task()]
+    cancel_tasks(tasks)
+    if own:
+        await asyncio.gather(*own, return_exceptions=True)
+
+
+def abandon(task: asyncio.Task[Any]) -> None:
+    """End a task that will not run again, because its loop was closed or is about to be."""
+    # asyncio has no public way to silence "Task was destroyed but it is pending".
+    setattr(task, "_log_destroy_pending", False)  # noqa: B010
+    coroutine = task.get_coro()
+    assert coroutine is not None
+    # A coroutine that ignores GeneratorExit raises RuntimeError.
+    with suppress(RuntimeError):
+        coroutine.close()

@@ -1,0 +1,69 @@
+"""`Call`: one exchange as it is recorded. A value; knows nothing of who records it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    import ssl
+
+    import aiohttp
+    from yarl import URL
+
+    from .reply import Reply
+    from .request import Request
+
+__all__ = ["Call", "Client"]
+
+
+R = TypeVar("R")
+"""The type of routes, which are made further up."""
+
+
+class Client(NamedTuple):
+    """What the client asked of the connection, which no server can see (memory door only).
+
+    `timeout` is the call's own, or the session's; `ssl`, `proxy` and `server_hostname` are as aiohttp
+    resolved them for this call.
+    """
+
+    timeout: aiohttp.ClientTimeout
+    ssl: ssl.SSLContext | aiohttp.Fingerprint | bool
+    proxy: URL | None
+    server_hostname: str | None
+
+
+class Call(Generic[R]):
+    """One logical call: the request, what answered it, and how it went.
+
+    `reply` is what was sent, None until then or if nothing was. `route` is None for an unmatched request.
+    `exception` is what the client was made to raise. `attempts` is 2 where aiohttp silently sent an
+    idempotent request again after its connection dropped. `started` and `elapsed` are in seconds of the
+    loop's clock; `elapsed` is None until the answer has been sent.
+    """
+
+    __slots__ = ("attempts", "client", "elapsed", "exception", "reply", "request", "route", "started")
+
+    def __init__(
+        self, request: Request, route: R | None, started: float, client: Client | None = None
+    ) -> None:
+        self.request: Request = request
+        self.route: R | None = route
+        self.started: float = started
+        self.client: Client | None = client
+        self.reply: Reply | None = None
+        self.exception: BaseException | None = None
+        self.attempts: int = 1
+        self.elapsed: float | None = None
+
+    def __repr__(self) -> str:
+        if self.exception is not None:
+            outcome = type(self.exception).__name__
+        else:
+            outcome = "no reply yet" if self.reply is None else str(self.reply.status)
+        return f"<Call {self.request.method} {self.request.url} -> {outcome}>"
+
+    @property
+    def answered_by(self) -> Any:
+        """The stubbed route that answered, for a report; None if none did."""
+        return self.route

@@ -1,0 +1,145 @@
+"""The hooks and options of the pytest plugin. What they decide is decided elsewhere.
+
+Registered once: with the plugin, or by the first fixture that is imported from `aiotest_kit.fixtures`.
+Nothing of aiohttp is imported before a fixture is used. There is nothing for pytest to rewrite here:
+PYTEST_DONT_REWRITE.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .pytest_asyncio import has_pytest_asyncio
+from .registration import register_once
+from .state import WATCH, being_set_up, has_traceback
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Generator
+
+    from .loops import OpenedStack
+
+LOOP_FIXTURES = "aiotest_kit._plugin.loop_fixtures"
+MARKER = (
+    "aiotest(*, unmatched='error' | 'allow' | 'passthrough', unused='error' | 'allow', "
+    "upstream='auto' | 'thread', allow_server_errors=False | True, leaks='off' | 'warn' | 'error'): what the "
+    "fixtures of aiotest_kit make of a request that no route answers, of a route never called, of an error "
+    "that escapes from an app, and of what a test leaves open; and what serves aiohttp_upstream"
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The ini options."""
+    parser.addini(
+        "aiotest_kit_unmatched",
+        "a request that no route answers: error (default), allow, or passthrough",
+        default="error",
+    )
+    parser.addini(
+        "aiotest_kit_unused", "a route that is never called: error (default) or allow", default="error"
+    )
+    parser.addini(
+        "aiotest_kit_upstream",
+        "what serves aiohttp_upstream: auto, which is the loop of an async test (default), or thread",
+        default="auto",
+    )
+    parser.addini(
+        "aiotest_kit_leaks", "what a test leaves open: off (default), warn, or error", default="off"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The marker, and the fixtures that need pytest-asyncio."""
+    config.addinivalue_line("markers", MARKER)
+    if has_pytest_asyncio(config.pluginmanager):
+        # Before tests are collected: up to 1.1, pytest-asyncio looks for its fixtures only then.
+        register_once(config.pluginmanager, LOOP_FIXTURES)
+    if config.getini("aiotest_kit_leaks") != "off":
+        register_leak_check(config.pluginmanager)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Look for leaks where a marker asks for it; where none does, nothing is done for any test."""
+    if any("leaks" in marker.kwargs for item in session.items for marker in item.iter_markers("aiotest")):
+        register_leak_check(session.config.pluginmanager)
+
+
+def register_leak_check(manager: pytest.PytestPluginManager) -> None:
+    """Register what looks for leaks, unless it is registered."""
+    name = "aiotest_kit leak check"
+    if not manager.has_plugin(name):
+        from .leak_hooks import LeakPlugin
+
+        manager.register(LeakPlugin(), name)
+
+
+def pytest_fixture_setup(request: pytest.FixtureRequest) -> None:
+    """Say which fixture is set up, to one that has no `request`."""
+    being_set_up.request = request
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test that passed but for what its mocks saw.
+
+    In the call phase, so that the test fails, once, and an expected failure stays one. A test that raised
+    stays what it is.
+    """
+    __tracebackhide__ = has_traceback
+    result = yield
+    failure = item.stash[WATCH].verdict() if WATCH in item.stash else None
+    if failure is not None:
+        raise failure
+    return result
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """End what a fault still keeps waiting before a fixture waits for that in turn, and name its route.
+
+    By a warning: code that runs beside a test may well be amid a call when the test ends.
+    """
+    waited = item.stash[WATCH].let_go() if WATCH in item.stash else []
+    result = yield
+    for text in waited:
+        item.warn(RuntimeWarning(text))
+    return result
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show beside a failure what its mocks saw; outermost, when it is settled whether it is one."""
+    report = yield
+    if WATCH in item.stash:
+        watch = item.stash[WATCH]
+        watch.passed = report.when == "call" and report.passed
+        if report.failed:
+            report.sections.extend(watch.sections(call.excinfo.value if call.excinfo else None))
+    return report
+
+
+@pytest.hookimpl(specname="pytest_runtest_makereport")
+def pytest_end_at_caller(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Show misuse of the kit, and failed assertions on it, at the line of the test.
+
+    Before pytest makes its report, and behind its unittest plugin, which only then says what went wrong.
+    """
+    if call.excinfo is not None and not item.config.getoption("fulltrace"):
+        from .._location import end_at_caller
+
+        end_at_caller(call.excinfo.value)
+
+
+@pytest.fixture(name="_aiotest_stack_anyio")
+async def stack_on_anyio(anyio_backend_name: str) -> AsyncIterator[OpenedStack]:
+    """What anyio's plugin closes on its loop after a test; for `_plugin.loops.stack_of`.
+
+    A fixture of pytest and not of pytest-asyncio, which must leave it alone.
+    """
+    from .loops import opened_stack
+
+    async with opened_stack() as opened:
+        yield opened

@@ -1,0 +1,104 @@
+"""The settings of a test: its markers, nearest first, over the ini options of the project."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import pytest
+
+from .._errors import UsageError
+from .._text import join_names
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+__all__ = ["Policy", "policy_of"]
+
+
+Unmatched: TypeAlias = Literal["error", "allow", "passthrough"]
+Unused: TypeAlias = Literal["error", "allow"]
+ServedBy: TypeAlias = Literal["auto", "thread"]
+Leaks: TypeAlias = Literal["off", "warn", "error"]
+CHOICES: dict[str, tuple[object, ...]] = {
+    "unmatched": ("error", "allow", "passthrough"),
+    "unused": ("error", "allow"),
+    "upstream": ("auto", "thread"),
+    "allow_server_errors": (False, True),
+    "leaks": ("off", "warn", "error"),
+}
+OF_THE_PROJECT = ("unmatched", "unused", "upstream", "leaks")
+"""Options that the ini file has too."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What is made of a request that no route answers, and of a route that is never called.
+
+    `upstream` says what serves an upstream: `thread`, or the loop of the test if it has one.
+    `allow_server_errors` says that what escapes from an app is no failure.
+    """
+
+    unmatched: Unmatched = "error"
+    unused: Unused = "error"
+    upstream: ServedBy = "auto"
+    allow_server_errors: bool = False
+    leaks: Leaks = "off"
+
+    @classmethod
+    def of_project(cls, config: pytest.Config) -> Policy:
+        """What the ini options say; read once in a run.
+
+        Raises:
+            UsageError: a value is unknown.
+        """
+        policy = config.stash.get(OF_PROJECT, None)
+        if policy is None:
+            policy = cls()
+            for name in OF_THE_PROJECT:
+                ini = f"aiotest_kit_{name}"
+                policy = policy.updated({name: config.getini(ini)}, f"the ini option {ini}")
+            config.stash[OF_PROJECT] = policy
+        return policy
+
+    @classmethod
+    def of(cls, item: pytest.Item) -> Policy:
+        """What the markers of a test, the nearest first, and the ini options say.
+
+        Raises:
+            UsageError: an option or its value is unknown.
+        """
+        policy = cls.of_project(item.config)
+        for node, marker in reversed(list(item.iter_markers_with_node("aiotest"))):
+            source = f"@pytest.mark.aiotest on {node.nodeid}"
+            if marker.args:
+                value = marker.args[0]
+                raise UsageError(f"{value!r} of {source} has no name; options are: {join_names(CHOICES)}")
+            policy = policy.updated(marker.kwargs, source)
+        return policy
+
+    def updated(self, settings: Mapping[str, Any], source: str) -> Policy:
+        """The policy with other settings; `source` says where they stand.
+
+        Raises:
+            UsageError: a setting or its value is unknown.
+        """
+        for name, value in settings.items():
+            choices = CHOICES.get(name)
+            if choices is None:
+                raise UsageError(f"unknown option {name!r} of {source}; options are: {join_names(CHOICES)}")
+            if value not in choices:
+                raise UsageError(f"unknown {name} {value!r} of {source}; it may be: {join_names(choices)}")
+        return Policy(**{**vars(self), **settings})
+
+
+OF_PROJECT: pytest.StashKey[Policy] = pytest.StashKey()
+
+
+def policy_of(item: pytest.Item) -> Policy:
+    """What the settings say for a test; where they are wrong, that fails the test."""
+    try:
+        return Policy.of(item)
+    except UsageError as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None

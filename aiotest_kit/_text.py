@@ -1,0 +1,42 @@
+"""Wording that reports and messages share. Knows nothing else of the package."""
+
+from __future__ import annotations
+
+from types import CodeType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+__all__ = ["counted", "describe", "join_names", "one_line"]
+
+
+def join_names(names: Iterable[object]) -> str:
+    """The names in one phrase, in order: `a, b, c`."""
+    return ", ".join(str(name) for name in names)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: `1 route`, `2 routes`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def one_line(value: object, limit: int = 200) -> str:
+    """The repr of a value, shortened in its middle to at most `limit` characters."""
+    text = repr(value)
+    if len(text) <= limit:
+        return text
+    head = (limit - 5) * 2 // 3
+    tail = limit - 5 - head
+    return f"{text[:head]} ... {text[-tail:]}"
+
+
+def describe(function: object) -> str:
+    """A function's name and place, for a message."""
+    name = getattr(function, "__qualname__", None) or repr(function)
+    code = getattr(function, "__code__", None)
+    # An AsyncMock has one that only looks like it.
+    if type(code) is not CodeType:
+        return repr(name)
+    return f"{name!r} ({code.co_filename}:{code.co_firstlineno})"
