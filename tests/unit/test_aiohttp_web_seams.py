@@ -5,7 +5,7 @@ import inspect
 
 import aiohttp
 import pytest
-from aiohttp import web
+from aiohttp import web, web_urldispatcher
 from aiohttp.test_utils import BaseTestServer
 
 from aiotest_kit._aiohttp import app_state, server, test_utils
@@ -53,6 +53,11 @@ LISTED = {
     "_cache": web.BaseRequest,
     "_root": BaseTestServer,
     "_compression_force": web.StreamResponse,
+    "_path": web.PlainResource,
+    "_pattern": web.DynamicResource,
+    "_formatter": web.DynamicResource,
+    "_prefix": web_urldispatcher.PrefixResource,
+    "_app": web_urldispatcher.PrefixedSubAppResource,
 }
 
 
