@@ -54,3 +54,9 @@ class UnmatchedRequest(aiohttp.ClientConnectionError):
     """
 
     __module__ = "aiotest_kit"
+
+
+def mock_closed(route: object = None) -> aiohttp.ClientConnectionError:
+    """The error of a call that a closing mock leaves without an answer; aiohttp does not retry it."""
+    where = "" if route is None else f": {route!r}"
+    return aiohttp.ClientConnectionError(f"the mock was closed before it answered{where}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 
 from ._plugin.registration import register_once
-from ._plugin.state import being_set_up, has_traceback, thread_of, watch_of, watched
+from ._plugin.state import being_set_up, has_traceback, mock_of, thread_of, watch_of, watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,8 +46,11 @@ def registered(fixture_name: str, config: pytest.Config) -> Literal["function"]:
 
 
 @pytest.fixture(scope=registered)
-def aiohttp_mock() -> Iterator[Router]:
+def aiohttp_mock() -> Router:
     """The router that answers every aiohttp session in the test; nothing leaves the machine.
+
+    It answers until all function-scoped fixtures of the test are torn down, in whatever order they are asked
+    for.
 
     A request that no route answers raises `UnmatchedRequest` in the client, and fails the test even if the
     code swallows it; so does an error in a handler, and a route that is not called by the end of the test
@@ -57,13 +60,7 @@ def aiohttp_mock() -> Iterator[Router]:
     Settings: `@pytest.mark.aiotest(unmatched=..., unused=...)`, or the ini options `aiotest_kit_unmatched`
     and `aiotest_kit_unused`.
     """
-    from ._memory_door.mock import mock
-
-    __tracebackhide__ = has_traceback
-    watch = watch_of(being_set_up.request.node)
-    mocked = mock(unmatched=watch.policy.unmatched)
-    mocked.open()
-    yield from watched(watch, mocked.router, mocked.close)
+    return mock_of(being_set_up.request.node)
 
 
 @pytest.fixture(scope=registered)

@@ -16,6 +16,7 @@ import aiohttp
 from aiohttp import helpers
 from aiohttp.client_proto import ResponseHandler
 
+from .._asyncio.loops import suspended_codes
 from .._asyncio.patching import Detour
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ __all__ = [
     "is_idle",
     "loop_of",
     "maker",
+    "may_be_requesting",
     "raise_in_client",
     "request_detour",
     "request_through",
@@ -61,9 +63,9 @@ async def connect_installed(
     return await through(self, req, traces, timeout)
 
 
-connect_detour = Detour(aiohttp.BaseConnector.connect, connect_installed)
+connect_detour = Detour(aiohttp.BaseConnector, "connect", connect_installed)
 
-connect_through: Connect = connect_detour.as_written()
+connect_through: Connect = connect_detour.as_written
 """`BaseConnector.connect` as aiohttp wrote it, whatever is installed in its place now."""
 
 RequestFunction: TypeAlias = "Callable[..., Coroutine[Any, Any, aiohttp.ClientResponse]]"
@@ -82,10 +84,16 @@ async def request_installed(
     return await through(self, method, target, args, kwargs)
 
 
-request_detour = Detour(aiohttp.ClientSession._request, request_installed)
+request_detour = Detour(aiohttp.ClientSession, "_request", request_installed)
 
-request_through: RequestFunction = request_detour.as_written()
+request_through: RequestFunction = request_detour.as_written
 """`ClientSession._request` as aiohttp wrote it, whatever is installed in its place now."""
+
+
+def may_be_requesting(task: asyncio.Task[Any]) -> bool:
+    """Whether a task waits within a call of a session, or for something opaque that may be one."""
+    codes = (request_detour.code, request_detour.stand_in.__code__)
+    return any(code is None or code in codes for code in suspended_codes(task))
 
 
 def full_url(session: aiohttp.ClientSession, target: str | URL) -> URL:

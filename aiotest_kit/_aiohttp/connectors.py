@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 import aiohttp
 from aiohttp import client_exceptions, helpers
 
+from .._asyncio.patching import Detour
 from .client import connect_through, maker
 
 if TYPE_CHECKING:
@@ -38,9 +39,13 @@ __all__ = [
     "MemoryUnixConnector",
     "Redial",
     "before_connect",
+    "create_connection",
+    "creation_detours",
     "empty_cache",
     "empty_pool",
     "expect_jumps",
+    "has_own_resolver",
+    "path_of_socket",
 ]
 
 NAMES_RESOLVE_TO = "192.0.2.1"
@@ -220,6 +225,47 @@ class MemoryConnector(aiohttp.BaseConnector):
                 return await self._door.open(dial, cast("Any", self._factory))
 
 
+async def creation_installed(
+    self: aiohttp.BaseConnector,
+    req: ClientRequest,
+    traces: list[Trace],
+    timeout: aiohttp.ClientTimeout,
+    *,
+    through: Callable[..., Coroutine[Any, Any, ResponseHandler]],
+) -> ResponseHandler:
+    """`_create_connection` of a connector while something is installed."""
+    return await through(self, req, traces, timeout)
+
+
+tcp_detour, *_ = creation_detours = [
+    Detour(kind, "_create_connection", creation_installed)
+    for kind in (aiohttp.TCPConnector, aiohttp.UnixConnector, aiohttp.NamedPipeConnector)
+]
+"""What creates the connections of aiohttp's connectors, the last step before a socket."""
+
+create_tcp_connection: Callable[..., Coroutine[Any, Any, ResponseHandler]] = tcp_detour.as_written
+
+
+async def create_connection(
+    connector: MemoryConnector, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+) -> ResponseHandler:
+    """The protocol of a new connection of a memory connector, which nothing has counted or pooled."""
+    return await connector._create_connection(req, traces, timeout)
+
+
+def path_of_socket(connector: aiohttp.BaseConnector) -> str | None:
+    """The path of the socket or pipe that a connector connects to; None where the URL says it."""
+    if isinstance(connector, (aiohttp.UnixConnector, aiohttp.NamedPipeConnector)):
+        return connector.path
+    return None
+
+
+def has_own_resolver(connector: aiohttp.BaseConnector) -> bool:
+    """Whether names are resolved by something else than aiohttp's own resolvers."""
+    resolver = getattr(connector, "_resolver", None)
+    return resolver is not None and type(resolver) not in (aiohttp.ThreadedResolver, aiohttp.AsyncResolver)
+
+
 def before_connect(connector: MemoryConnector, req: ClientRequest) -> None:
     """What comes before aiohttp's own `connect`: the response's maker, and connections that have aged."""
     make = maker.get()
@@ -288,7 +334,7 @@ class MemoryTCPConnector(MemoryConnector, aiohttp.TCPConnector):
             protocol = self._door.open_now(Dial(url, address, context, hostname), self._factory)
             if protocol is not None:
                 return protocol
-        return await super()._create_connection(req, traces, timeout)
+        return await create_tcp_connection(self, req, traces, timeout)
 
     async def _wrap_create_connection(
         self,

@@ -130,6 +130,8 @@ def view_of(connector: aiohttp.BaseConnector, door: DoorOfViews) -> View:
             _throttle_dns_futures={},
             _resolve_host_tasks=set(),
         )
+    # Somebody may have put something before the connector itself.
+    state.pop("connect", None)
     vars(connector)[VIEW] = view
     door.views.append(weakref.ref(view))
     return cast("View", view)

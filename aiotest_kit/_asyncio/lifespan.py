@@ -9,7 +9,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .._errors import UsageError
-from .tasks import abandon, running_loop
+from .loops import before_close
+from .tasks import abandon, running_loop, uncancel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -53,7 +54,7 @@ class Lifespan(Generic[T]):
         try:
             async with self._enter() as value:
                 ready.set_result(value)
-                await self._stop.wait()
+                await self._stopped()
         except (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError):
             raise
         except BaseException as exc:  # pytest's outcomes are no Exceptions
@@ -66,6 +67,15 @@ class Lifespan(Generic[T]):
         finally:
             if not ready.done():
                 ready.cancel()
+
+    async def _stopped(self) -> None:
+        """Return when it is to end; also when the task is cancelled, as it is where the loop ends first."""
+        loop = asyncio.get_running_loop()
+        try:
+            with before_close(loop, self.end_soon):
+                await self._stop.wait()
+        except asyncio.CancelledError:
+            uncancel()
 
     def end_soon(self) -> None:
         """End it, from any thread; at once if its loop can be run here."""

@@ -7,8 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import CodeType
 
 __all__ = [
     "LISTENING",
@@ -16,10 +21,12 @@ __all__ = [
     "Ends",
     "Held",
     "address_text",
+    "before_close",
     "connections_of",
     "ends_of",
     "innermost_wait",
     "protocol_of",
+    "suspended_codes",
 ]
 
 
@@ -122,3 +129,48 @@ def innermost_wait(task: Any) -> asyncio.Future[Any] | None:
     while (task := getattr(task, "_fut_waiter", None)) is not None:
         waits_for = task
     return waits_for
+
+
+def suspended_codes(task: asyncio.Task[Any]) -> Iterator[CodeType | None]:
+    """The code of each coroutine that a suspended task is in, the outermost first.
+
+    None, as the last, for an awaitable that does not tell what it waits for.
+    """
+    awaited: Any = task.get_coro()
+    while awaited is not None and type(awaited).__name__ != "FutureIter":
+        code = getattr(awaited, "cr_code", None) or getattr(awaited, "gi_code", None)
+        yield code
+        if code is None:
+            return
+        awaited = awaited.cr_await if hasattr(awaited, "cr_await") else awaited.gi_yieldfrom
+
+
+@contextmanager
+def before_close(loop: asyncio.AbstractEventLoop, function: Callable[[], object]) -> Iterator[None]:
+    """Call a function before a loop is closed within the block."""
+    own = vars(loop).setdefault("close", ClosingLoop(loop))
+    if not isinstance(own, ClosingLoop):
+        yield
+        return
+    own.functions.append(function)
+    try:
+        yield
+    finally:
+        own.functions.remove(function)
+        if not own.functions:
+            vars(loop).pop("close", None)
+
+
+class ClosingLoop:
+    """Stands before the `close` of a loop, while something is to be done before."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.functions: list[Callable[[], object]] = []
+        self._loop = loop
+
+    def __call__(self) -> None:
+        """Close the loop, after what is to be done before; a loop that runs refuses to close."""
+        if not self._loop.is_running():
+            for function in list(self.functions):
+                function()
+        type(self._loop).close(self._loop)

@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["abandon", "cancel_tasks", "end_tasks", "on_loop", "running_loop"]
+__all__ = ["abandon", "cancel_tasks", "end_tasks", "on_loop", "running_loop", "running_task", "uncancel"]
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:
     """The loop that runs in this thread, None if none does."""
     return asyncio._get_running_loop()
+
+
+def running_task() -> asyncio.Task[Any] | None:
+    """The task that runs in this thread, None if none does."""
+    return None if running_loop() is None else asyncio.current_task()
 
 
 def on_loop(loop: asyncio.AbstractEventLoop, function: Callable[[], object]) -> None:
@@ -42,6 +47,12 @@ async def end_tasks(tasks: Iterable[asyncio.Task[None]]) -> None:
     cancel_tasks(tasks)
     if own:
         await asyncio.gather(*own, return_exceptions=True)
+
+
+def uncancel() -> None:
+    """Have the running task go on after a `CancelledError` that it has caught."""
+    # From Python 3.11 on, a task counts the requests to cancel it.
+    getattr(asyncio.current_task(), "uncancel", int)()
 
 
 def abandon(task: asyncio.Task[Any]) -> None:

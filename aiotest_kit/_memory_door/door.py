@@ -13,11 +13,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
-
 from .._aiohttp.client import ANSWERS_AT_ONCE, raise_in_client
 from .._asyncio.tasks import on_loop
-from .._errors import UsageError
+from .._errors import UsageError, mock_closed
 from .._http.call import Call, Client
 from .._http.request import Origin, Request
 from .._responders.connect_faults import DNSFailure, TLSFailure
@@ -35,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from weakref import ReferenceType
 
+    import aiohttp
     from aiohttp.client_proto import ResponseHandler
     from aiohttp.client_reqrep import ClientRequest
 
@@ -249,8 +248,7 @@ class FailedDial:
         finally:
             task.cancel()
         if task.cancelled():
-            route = f": {attempt.route!r}" if attempt is not None else ""
-            raise aiohttp.ClientConnectionError(f"the mock was closed before it answered{route}")
+            raise mock_closed(attempt and attempt.route)
         task.result()
 
     def start_tls(self, transport: Any, protocol: ResponseHandler, dial: Dial) -> None:

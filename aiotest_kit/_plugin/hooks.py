@@ -7,19 +7,21 @@ PYTEST_DONT_REWRITE.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from .pytest_asyncio import has_pytest_asyncio
 from .registration import register_once
-from .state import WATCH, being_set_up, has_traceback
+from .state import WATCH, being_set_up, has_traceback, mock_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator
 
     from .loops import OpenedStack
 
+MOCK_FIXTURE = "aiohttp_mock"
 LOOP_FIXTURES = "aiotest_kit._plugin.loop_fixtures"
 MARKER = (
     "aiotest(*, unmatched='error' | 'allow' | 'passthrough', unused='error' | 'allow', "
@@ -65,6 +67,19 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         register_leak_check(session.config.pluginmanager)
 
 
+def uses_mock(item: Any) -> bool:
+    """Whether a test has `aiohttp_mock` from the beginning, and it is the kit's, or built on the kit's."""
+    if MOCK_FIXTURE not in getattr(item, "fixturenames", ()):
+        return False
+    # pytest has no public way to tell which fixture a name stands for before it is set up.
+    for definition in reversed(item._fixtureinfo.name2fixturedefs.get(MOCK_FIXTURE, ())):
+        if definition.func.__module__.partition(".")[0] == "aiotest_kit":
+            return True
+        if MOCK_FIXTURE not in definition.argnames:
+            break
+    return False
+
+
 def register_leak_check(manager: pytest.PytestPluginManager) -> None:
     """Register what looks for leaks, unless it is registered."""
     name = "aiotest_kit leak check"
@@ -74,9 +89,17 @@ def register_leak_check(manager: pytest.PytestPluginManager) -> None:
         manager.register(LeakPlugin(), name)
 
 
-def pytest_fixture_setup(request: pytest.FixtureRequest) -> None:
-    """Say which fixture is set up, to one that has no `request`."""
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest) -> None:
+    """Say which fixture is set up, to one that has no `request`; and open the test's mock before the first of
+    them.
+
+    So the mock outlives them all, and their clean-up does not reach the network.
+    """
     being_set_up.request = request
+    if fixturedef.scope == "function" and uses_mock(request.node):
+        # Settings that are wrong are told by the fixture itself.
+        with suppress(pytest.fail.Exception):
+            mock_of(request.node)
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)

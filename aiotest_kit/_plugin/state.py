@@ -5,6 +5,7 @@ Knows pytest's stash. Decides nothing. There is nothing for pytest to rewrite he
 
 from __future__ import annotations
 
+from functools import partial
 from threading import local
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,12 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from .._asyncio.loop_thread import LoopThread
+    from .._memory_door.mock import Mock
     from .._routing.router import Router
     from .strictness import Watch
 
-__all__ = ["being_set_up", "has_traceback", "thread_of", "watch_of", "watched"]
+__all__ = ["being_set_up", "has_traceback", "mock_of", "thread_of", "watch_of", "watched"]
 
 WATCH: pytest.StashKey[Watch] = pytest.StashKey()
+MOCK: pytest.StashKey[Mock] = pytest.StashKey()
 R = TypeVar("R", bound="Router")
 THREAD: pytest.StashKey[LoopThread] = pytest.StashKey()
 
@@ -47,6 +50,39 @@ def thread_of(config: pytest.Config) -> LoopThread:
         thread = config.stash[THREAD] = LoopThread()
         config.add_cleanup(thread.close)
     return thread
+
+
+def mock_of(item: pytest.Item) -> Router:
+    """The router of the mock that a test has; opened at the first use.
+
+    It is open until the fixtures are torn down that were set up after it.
+    """
+    mocked = item.stash.get(MOCK, None)
+    if mocked is None:
+        from .._memory_door.mock import mock
+
+        watch = watch_of(item)
+        mocked = mock(unmatched=watch.policy.unmatched)
+        mocked.open()
+        item.stash[MOCK] = mocked
+        watch.routers.append(mocked.router)
+        item.addfinalizer(partial(end_mock_of, item, watch))
+    return mocked.router
+
+
+def end_mock_of(item: pytest.Item, watch: Watch) -> None:
+    """Close the mock of a test, and fail the teardown by what came after the test's verdict."""
+    __tracebackhide__ = has_traceback
+    mocked = item.stash[MOCK]
+    try:
+        mocked.close()
+        failure = watch.late_verdict()
+        if failure is not None:
+            raise failure
+    finally:
+        # A test may be run again, and then answers for that run alone.
+        del item.stash[MOCK]
+        watch.routers.remove(mocked.router)
 
 
 def watched(watch: Watch, router: R, end: Callable[[], None] | None = None) -> Iterator[R]:

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 from aiohttp import WSMsgType, web
 
+from .._asyncio.tasks import uncancel
 from .._http.reply import reply_as_sent
 from .exchange import Early
 
@@ -46,13 +47,29 @@ async def asgi_life(app: AsgiApplication) -> AsyncIterator[Message]:
     asked: asyncio.Queue[Message] = asyncio.Queue()
     told: asyncio.Queue[Message] = asyncio.Queue()
     scope = {"type": "lifespan", "asgi": VERSIONS, "state": state}
-    running = asyncio.ensure_future(app(scope, asked.get, told.put))
+    is_up = False
+
+    async def receive() -> Message:
+        nonlocal is_up
+        try:
+            return await asked.get()
+        except asyncio.CancelledError:
+            if not is_up:
+                raise
+            # The loop ends, and with it all its tasks: the app is to be shut down, as a server would.
+            is_up = False
+            uncancel()
+            return await asked.get()
+
+    running = asyncio.ensure_future(app(scope, receive, told.put))
     try:
         await lifespan_event("startup", asked, told, running)
+        is_up = True
         try:
             yield state
         finally:
             await lifespan_event("shutdown", asked, told, running)
+            is_up = False
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

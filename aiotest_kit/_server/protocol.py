@@ -12,9 +12,7 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING
 
-import aiohttp
-
-from .._errors import UnmatchedRequest
+from .._errors import UnmatchedRequest, mock_closed
 from .._http.body import Incoming
 from .._http.call import Call
 from .._http.readers import RequestReader, refusal_of_length
@@ -111,12 +109,11 @@ class Peer(Flow):
     def hang_up(self) -> None:
         """End the connection, because the mock does.
 
-        A call that waits for its answer fails. It must not be taken for one whose connection dropped, which
+        A call that has the connection fails. It must not be taken for one whose connection dropped, which
         aiohttp would send again, to the network this time.
         """
-        if self._task is not None and self.fail is not None and not self.transport.is_closing():
-            route = f": {self.answered.route!r}" if self.answered is not None else ""
-            self.fail(aiohttp.ClientConnectionError(f"the mock was closed before it answered{route}"))
+        if self.fail is not None and not self.client_has_gone():
+            self.fail(mock_closed(self.answered and self.answered.route))
         self.transport.abort()
 
     # What the transport calls.

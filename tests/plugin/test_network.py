@@ -103,3 +103,45 @@ async def test_it(aiohttp_server, aiohttp_mock):
     assert len(aiohttp_mock.calls) == 1
 """)
     suite.run().outcomes(passed=1)
+
+
+WRAPPED = """
+import functools, sys
+import aiohttp
+
+def wrap(owner, name):
+    original = getattr(owner, name)
+    async def wrapped(self, *args, **kwargs):
+        seen.append(name)
+        return await original(self, *args, **kwargs)
+    setattr(owner, name, {wraps}(wrapped))
+
+seen = []
+assert not [name for name in sys.modules if name.startswith("aiotest_kit._aiohttp")]
+wrap(aiohttp.ClientSession, "_request")
+wrap(aiohttp.BaseConnector, "connect")
+wrap(aiohttp.TCPConnector, "_create_connection")
+"""
+
+
+@pytest.mark.parametrize("wraps", ["functools.wraps(original)", "(lambda function: function)"])
+def test_methods_that_another_tool_has_wrapped(suite: Suite, wraps: str) -> None:
+    """Tracers and debuggers that wrap aiohttp's methods, before the kit is there, are no obstacle."""
+    suite.conftest(WRAPPED.format(wraps=wraps))
+    suite.tests("""
+from conftest import seen
+from aiotest_kit import around_requests
+
+async def test_it(aiohttp_mock):
+    aiohttp_mock.get(f"{HOST}/a")
+    assert 200 == await get(f"{HOST}/a")
+    assert ["_request", "connect"] == seen
+    targets = []
+    async def around(call):
+        targets.append(call.target)
+        return await call.send()
+    with around_requests(around):
+        assert 200 == await get(f"{HOST}/a")
+    assert [f"{HOST}/a"] == targets
+""")
+    suite.run_alone("-p", "aiotest_kit.pytest_plugin").outcomes(passed=1)

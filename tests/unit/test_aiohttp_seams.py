@@ -42,7 +42,7 @@ VERSION = tuple(int(part) for part in aiohttp.__version__.split(".")[:2])
 def stays(condition: object, what: str) -> None:
     """Fail, in words that tell where to look, unless a seam is where it was."""
     if not condition:
-        pytest.fail(f"aiohttp moved {what}; see _aiohttp*.py", pytrace=False)
+        pytest.fail(f"aiohttp moved {what}; see _aiohttp", pytrace=False)
 
 
 def find(path: str) -> Any:
@@ -79,6 +79,7 @@ FUNCTIONS = {
     "aiohttp.connector:BaseConnector._release": "self, key, protocol, *, should_close=",
     "aiohttp.connector:TCPConnector._create_connection": CONNECT,
     "aiohttp.connector:UnixConnector._create_connection": CONNECT,
+    "aiohttp.connector:NamedPipeConnector._create_connection": CONNECT,
     "aiohttp.connector:TCPConnector._wrap_create_connection": (
         "self, *args, addr_infos, req, timeout, client_error=, **kwargs"
     ),

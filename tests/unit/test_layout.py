@@ -29,7 +29,10 @@ from scripts.structure import (
 )
 
 # Names that aiohttp has too, where they belong to someone else: (module, name) -> whose they are.
-NOT_AIOHTTPS: dict[tuple[str, str], str] = {("_location", "_getframe"): "sys"}
+NOT_AIOHTTPS: dict[tuple[str, str], str] = {
+    ("_location", "_getframe"): "sys",
+    ("_plugin.hooks", "_fixtureinfo"): "pytest",
+}
 
 # What touches them, for a client and for a server.
 QUARANTINE = "_aiohttp"
