@@ -12,7 +12,8 @@ A request comes in from the top. Each package imports only from the lines below 
     _responders  _matching                   what answers (handlers, faults, streams, apps); what matches
     _virtual_time                            a loop whose clock jumps to the next timer
     _http  _aiohttp                          messages and their bytes (no I/O); undocumented parts of aiohttp
-    _transport  _asyncio                     in-memory and socket plumbing; undocumented parts of asyncio
+    _transport                               in-memory and socket plumbing
+    _asyncio                                 tasks, waiting, lifespans; undocumented parts of asyncio
     _options  _errors  _text  _location      option checks; exceptions; wording; places in user code
 
 Names are imported when they are first used, so that a test run that does not need them does not pay for them.

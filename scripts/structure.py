@@ -39,7 +39,8 @@ MAP = """
     _responders  _matching
     _virtual_time
     _http  _aiohttp
-    _transport  _asyncio
+    _transport
+    _asyncio
     _options
     _errors  _text  _location
 """

@@ -91,9 +91,9 @@ class Connection(Flow):
 
     # For the transport.
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    # Any: the transports of uvloop are none of asyncio's.
+    def connection_made(self, transport: Any) -> None:
         """Start."""
-        assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self.behind.connection_made(transport)
 

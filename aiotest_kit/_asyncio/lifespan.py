@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .._errors import UsageError
 from .loops import before_close
-from .tasks import abandon, running_loop, uncancel
+from .tasks import abandon, new_task, running_loop, uncancel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -46,7 +46,7 @@ class Lifespan(Generic[T]):
         if task is None or task.done() or gone(task):
             self._stop = asyncio.Event()
             self._ready = loop.create_future()
-            self._task = loop.create_task(self._live(self._ready, note))
+            self._task = new_task(self._live(self._ready, note))
         assert self._ready is not None
         return await asyncio.shield(self._ready)
 

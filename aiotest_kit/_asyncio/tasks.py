@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Coroutine, Iterable
 
-__all__ = ["abandon", "cancel_tasks", "end_tasks", "on_loop", "running_loop", "running_task", "uncancel"]
+__all__ = [
+    "abandon",
+    "cancel_tasks",
+    "end_tasks",
+    "new_task",
+    "on_loop",
+    "running_loop",
+    "running_task",
+    "uncancel",
+]
+
+T = TypeVar("T")
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:
@@ -28,6 +39,11 @@ def on_loop(loop: asyncio.AbstractEventLoop, function: Callable[[], object]) -> 
         function()
     else:
         loop.call_soon_threadsafe(function)
+
+
+def new_task(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """A task that begins in the next turn of the running loop, also where the loop's tasks are eager."""
+    return asyncio.Task(coroutine, loop=asyncio.get_running_loop())
 
 
 def cancel_tasks(tasks: Iterable[asyncio.Task[None]]) -> None:

@@ -5,11 +5,10 @@ Knows nothing of routes or threads.
 from __future__ import annotations
 
 import asyncio
-import socket
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from .._server.protocol import Peer
+from .._transport.acceptor import Acceptor
 from .._transport.listener import TcpAddress, UnixAddress
 
 if TYPE_CHECKING:
@@ -19,15 +18,12 @@ if TYPE_CHECKING:
     from .._http.request import Origin
     from .._routing.route import Route
     from .._routing.table import Finder
-    from .._transport.listener import Listener
 
 __all__ = ["GRACE", "Serving", "SocketPeer"]
 
 
 GRACE = 0.8
 """Seconds in which what still answers has to end, once it was cancelled."""
-TURNS = 50
-"""Turns of the loop in which connections have to end that were cut; it takes about five."""
 
 
 class SocketPeer(Peer):
@@ -47,27 +43,28 @@ class Serving:
         self.connections: set[Peer] = set()
         self._address = address
         self._make_peer = make_peer
-        self._listener: Listener = address.bind()
-        self._server: asyncio.AbstractServer | None = None
+        self._listener = address.bind()
+        self._acceptor: Acceptor | None = None
 
     @property
     def port(self) -> int | None:
         """The port; None on a unix socket."""
         return None if isinstance(self._address, UnixAddress) else int(self._listener.getsockname()[1])
 
-    async def start(self, finder: Finder, origin: Origin, context: ssl.SSLContext | None) -> None:
+    def start(self, finder: Finder, origin: Origin, context: ssl.SSLContext | None) -> None:
         """Accept connections; `finder` decides what each request gets."""
         loop = self.loop
 
         def peer() -> Peer:
             return self._make_peer(finder, origin, loop, self.connections)
 
-        self._server = await loop.create_server(peer, sock=self._listener, ssl=context)
+        self._acceptor = Acceptor(self._listener, peer, context)
+        self._acceptor.start()
 
     async def stop(self) -> list[Call[Route]]:
         """End the server, its connections, and what still answers; the calls whose answers did not end."""
-        assert self._server is not None
-        self._server.close()
+        assert self._acceptor is not None
+        self._acceptor.stop()
         self._address.release()
         answering = {peer.answering: peer for peer in self.connections if peer.answering is not None}
         for peer in list(self.connections):
@@ -76,24 +73,11 @@ class Serving:
             task.cancel()
         if answering:
             await asyncio.wait(answering, timeout=GRACE)
-        await self._connections_end()
+        await self._acceptor.end()
         return [peer.answered for task, peer in answering.items() if not task.done() and peer.answered]
 
     def cut(self) -> list[Call[Route]]:
         """End the connections from another thread, as the loop does not run on; the calls that it answers."""
-        self._shut_down()
+        if self._acceptor is not None:
+            self._acceptor.shut_down()
         return [peer.answered for peer in list(self.connections) if peer.answered]
-
-    async def _connections_end(self) -> None:
-        """Let the transports notice, those too that are amid their TLS handshake and have no peer yet."""
-        self._shut_down()
-        for _ in range(TURNS):  # pragma: no branch  # as many as can be needed
-            await asyncio.sleep(0)
-            if not self._listener.still_open:
-                break
-
-    def _shut_down(self) -> None:
-        """End the connections themselves, whoever has them."""
-        for connection in self._listener.still_open:
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)

@@ -276,7 +276,7 @@ class Upstream(Router):
         url = self._url_at(serving.port)
         authority = self._authority
         context = None if authority is None else authority.server_context([url.host or ""])
-        await serving.start(self, Origin.of(url), context)
+        serving.start(self, Origin.of(url), context)
         self._url, self._serving = url, serving
         self.enter()
         self._earlier_errors = len(self.handler_errors)

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .._aiohttp.client import ANSWERS_AT_ONCE, raise_in_client
-from .._asyncio.tasks import on_loop
+from .._asyncio.tasks import new_task, on_loop
 from .._errors import UsageError, mock_closed
 from .._http.call import Call, Client
 from .._http.request import Origin, Request
@@ -215,7 +215,7 @@ class FailedDial:
     ) -> tuple[asyncio.Transport, ResponseHandler]:
         """Fail to connect, or in the handshake; or give a connection that fails later."""
         attempt = self._attempt
-        task = asyncio.get_running_loop().create_task(self._fault.connect(dial.address))
+        task = new_task(self._fault.connect(dial.address))
         with nullcontext() if attempt is None else attempt.route.keeping(Kept(attempt.call), task):
             await self._unless_closed(task)
         if dial.ssl is not None:
@@ -232,7 +232,7 @@ class FailedDial:
         attempt = self._attempt
         if attempt is not None and (attempt.step.delay or attempt.route.gate is not None):
             waiting = attempt.step.wait(attempt.route.gate)
-            await self._unless_closed(asyncio.get_running_loop().create_task(waiting))
+            await self._unless_closed(new_task(waiting))
 
     async def _unless_closed(self, task: asyncio.Task[None]) -> None:
         """Wait for a task, which ends with the mock.

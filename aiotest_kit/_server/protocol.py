@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from .._asyncio.tasks import new_task
 from .._errors import UnmatchedRequest, mock_closed
 from .._http.body import Incoming
 from .._http.call import Call
@@ -118,9 +119,9 @@ class Peer(Flow):
 
     # What the transport calls.
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    # Any: the transports of uvloop are none of asyncio's.
+    def connection_made(self, transport: Any) -> None:
         """Start reading."""
-        assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self._connections.add(self)
 
@@ -280,7 +281,7 @@ class Peer(Flow):
         elif isinstance(answer, Early):
             # From now on its body is not the reader's to keep.
             _ = exchange.incoming
-        self._task = self.loop.create_task(self._play(exchange, step, route))
+        self._task = new_task(self._play(exchange, step, route))
         route.track(self._task)
 
     def _send_now(self, call: Call[Route], step: Step) -> None:

@@ -7,55 +7,36 @@ from __future__ import annotations
 
 import os
 import socket
-import weakref
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
 from .._errors import UsageError
 
-__all__ = ["Listener", "TcpAddress", "UnixAddress"]
+__all__ = ["TcpAddress", "UnixAddress"]
 
 BACKLOG = 2048
 """Connections that may wait to be accepted; the system may allow fewer."""
 
 
-class Listener(socket.socket):
-    """A listening socket that knows the connections which came in by it, while they are open."""
+def listening_socket(family: int, address: tuple[str, int] | str) -> socket.socket:
+    """A socket that listens at an address.
 
-    accepted: weakref.WeakSet[socket.socket]
-
-    @classmethod
-    def bound(cls, family: int, address: tuple[str, int] | str) -> Listener:
-        """A socket that listens at an address.
-
-        Raises:
-            OSError: it cannot.
-        """
-        listener = cls(family, socket.SOCK_STREAM)
-        listener.accepted = weakref.WeakSet()
-        try:
-            if os.name == "posix" and not isinstance(address, str):
-                # A fixed port can be had again at once, as with asyncio's own servers.
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            listener.listen(BACKLOG)
-            listener.setblocking(False)
-        except BaseException:
-            listener.close()
-            raise
-        return listener
-
-    def accept(self) -> tuple[socket.socket, object]:
-        """The next connection and its address."""
-        connection, address = super().accept()
-        self.accepted.add(connection)
-        return connection, address
-
-    @property
-    def still_open(self) -> list[socket.socket]:
-        """The connections that nobody has closed yet."""
-        return [connection for connection in list(self.accepted) if connection.fileno() != -1]
+    Raises:
+        OSError: it cannot.
+    """
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if os.name == "posix" and not isinstance(address, str):
+            # A fixed port can be had again at once, as with asyncio's own servers.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
 
 
 @dataclass(frozen=True)
@@ -83,7 +64,7 @@ class TcpAddress:
             )
         return cls(host, port)
 
-    def bind(self) -> Listener:
+    def bind(self) -> socket.socket:
         """A socket that listens here.
 
         Raises:
@@ -93,7 +74,7 @@ class TcpAddress:
             found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
             # Of the addresses of a name, the one that every client tries.
             family, _, _, _, address = min(found, key=lambda info: info[0] != socket.AF_INET)
-            return Listener.bound(family, (str(address[0]), self.port))
+            return listening_socket(family, (str(address[0]), self.port))
         except OSError as exc:
             where = f"{self.host} port {self.port}" if self.port else self.host
             raise UsageError(f"cannot listen on {where}: {exc.strerror or exc}") from exc
@@ -125,7 +106,7 @@ class UnixAddress:
             raise UsageError(f"unix={path!r}: it is the path of a socket that is to be made")
         return cls(os.fsdecode(path))
 
-    def bind(self) -> Listener:
+    def bind(self) -> socket.socket:
         """A socket that listens here.
 
         Raises:
@@ -135,7 +116,7 @@ class UnixAddress:
             # It may belong to a server that runs, so nothing is removed.
             raise UsageError(f"unix={self.path!r} is there already; give a path that is not")
         try:
-            listener = Listener.bound(socket.AF_UNIX, self.path)
+            listener = listening_socket(socket.AF_UNIX, self.path)
             served_paths.add(self.path)
             return listener
         except OSError as exc:

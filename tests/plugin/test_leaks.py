@@ -4,6 +4,8 @@ import warnings
 
 import pytest
 
+from tests.support.loops import asyncio_only
+
 from .conftest import Ran, Suite
 
 PRELUDE = """
@@ -128,6 +130,8 @@ async def wide():
             response.close()
 """
 ALLOWED = ("-W", "ignore::pytest.PytestUnraisableExceptionWarning", "-W", "ignore::ResourceWarning")
+
+pytestmark = asyncio_only
 
 
 def body(text: str) -> str:

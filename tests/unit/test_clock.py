@@ -19,9 +19,12 @@ from aiohttp.test_utils import TestServer
 
 from aiotest_kit import Router, UsageError, VirtualTimeError, mock, mock_session, virtual_time
 from aiotest_kit._virtual_time.clock import check_loop
+from tests.support.loops import asyncio_only
 
 HOUR = 3600
 Door: TypeAlias = tuple[str, aiohttp.ClientSession]
+
+pytestmark = asyncio_only
 
 
 async def ok(request: web.Request) -> web.Response:

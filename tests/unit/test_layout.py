@@ -32,6 +32,7 @@ from scripts.structure import (
 NOT_AIOHTTPS: dict[tuple[str, str], str] = {
     ("_location", "_getframe"): "sys",
     ("_plugin.hooks", "_fixtureinfo"): "pytest",
+    ("_plugin.leaks", "_server"): "asyncio",
 }
 
 # What touches them, for a client and for a server.

@@ -12,6 +12,9 @@ import pytest
 
 from aiotest_kit._transport.memory import connected
 from aiotest_kit._transport.socket_info import reset
+from tests.support.loops import asyncio_only
+
+pytestmark = asyncio_only
 
 PATIENCE = 5.0
 BIG = 16 * 1024 * 1024
