@@ -36,8 +36,7 @@ def test_it(aiohttp_upstream, hook, number):
         threads.add(response.read())
     assert {b"aiotest_kit upstream"} == threads
     assert hook.calls is aiohttp_upstream.run(hook.wait(1))
-    threads = [thread.name for thread in threading.enumerate()]
-    assert 1 == threads.count("aiotest_kit upstream")
+    assert 1 == [thread.name for thread in threading.enumerate()].count("aiotest_kit upstream")
 
 class TestCase(unittest.TestCase):
     @pytest.fixture(autouse=True)

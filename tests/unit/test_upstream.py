@@ -373,7 +373,7 @@ def test_another_loop() -> None:
             asyncio.run(use(act))
         assert re.fullmatch(
             r"the upstream at http://127\.0\.0\.1:\d+ is served by the loop <[\w.]+ running=False .*>, which "
-            r"does not run while <\w+ running=True .*> does; start it on the loop that uses it \(the same "
+            r"does not run while <[\w.]+ running=True .*> does; start it on the loop that uses it \(the same "
             r"loop_scope\), or let a thread serve it: Upstream\(thread=True\)",
             str(raised.value),
         )
