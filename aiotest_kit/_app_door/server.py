@@ -7,6 +7,7 @@ they are reached. Knows nothing of pytest.
 from __future__ import annotations
 
 import asyncio
+import errno
 import ssl
 from contextlib import suppress
 from functools import lru_cache, partial
@@ -244,7 +245,7 @@ class StubServer(PortlessServer):
             ConnectionRefusedError: nothing is served.
         """
         if self.runner is None or self.runner.server is None:
-            raise ConnectionRefusedError(111, f"{self.origin} is not served")
+            raise ConnectionRefusedError(errno.ECONNREFUSED, f"{self.origin} is not served")
         client = factory()
         connection: Any = self.runner.server()
         connection.fail = partial(raise_in_client, client)

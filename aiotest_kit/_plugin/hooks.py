@@ -150,7 +150,7 @@ def pytest_end_at_caller(item: pytest.Item, call: pytest.CallInfo[None]) -> None
 
     Before pytest makes its report, and behind its unittest plugin, which only then says what went wrong.
     """
-    if call.excinfo is not None and not item.config.getoption("fulltrace"):
+    if call.excinfo is not None and not item.config.getoption("fulltrace", default=False):
         from .._location import end_at_caller
 
         end_at_caller(call.excinfo.value)

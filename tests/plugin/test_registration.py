@@ -197,3 +197,40 @@ def test_it(aiohttp_mock):
 """)
     ran = suite.run_alone("-p", "no:aiotest_kit", "--strict-config", "--strict-markers")
     ran.outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        "terminal",
+        "logging",
+        "capture",
+        "warnings",
+        "skipping",
+        "unittest",
+        "cacheprovider",
+        "tmpdir",
+        "doctest",
+    ],
+)
+def test_without_plugins_of_pytests_own(suite: Suite, missing: str) -> None:
+    """A failure is a failure, and a pass a pass, whichever of its own plugins pytest runs without."""
+    suite.tests(
+        """
+async def test_passes(aiohttp_mock):
+    aiohttp_mock.get(f"{HOST}/a")
+    assert 200 == await get(f"{HOST}/a")
+
+def test_unused(aiohttp_mock):
+    aiohttp_mock.get(f"{HOST}/a")
+
+async def test_upstream(aiohttp_upstream):
+    aiohttp_upstream.get("/a")
+    assert 200 == await get(aiohttp_upstream.url / "a")
+"""
+    )
+    ran = suite.run_alone("-p", PLUGIN, "-p", f"no:{missing}", f"--junitxml={suite.pytester.path}/out.xml")
+    text = (suite.pytester.path / "out.xml").read_text()
+
+    assert 'errors="0" failures="1" skipped="0" tests="3"' in text, ran.text
+    assert "1 route was never called" in text
