@@ -8,12 +8,13 @@ if TYPE_CHECKING:
     import ssl
 
     import aiohttp
+    from multidict import CIMultiDictProxy
     from yarl import URL
 
     from .reply import Reply
     from .request import Request
 
-__all__ = ["Call", "Client"]
+__all__ = ["Call", "Client", "Tunnel"]
 
 
 R = TypeVar("R")
@@ -33,24 +34,68 @@ class Client(NamedTuple):
     server_hostname: str | None
 
 
+class Tunnel:
+    """A tunnel that a client asked a proxy for, with a CONNECT (RFC 9110, 9.3.6); `request` is that."""
+
+    __slots__ = ("request",)
+
+    def __init__(self, request: Request) -> None:
+        self.request: Request = request
+
+    def __repr__(self) -> str:
+        return f"<Tunnel to {self.host}:{self.port}>"
+
+    @property
+    def host(self) -> str:
+        """The host that it leads to; an IPv6 address without brackets."""
+        return self.request.origin.host
+
+    @property
+    def port(self) -> int:
+        """The port that it leads to."""
+        return self.request.origin.port
+
+    @property
+    def headers(self) -> CIMultiDictProxy[str]:
+        """The header fields of the CONNECT, such as `Proxy-Authorization`."""
+        return self.request.headers
+
+
 class Call(Generic[R]):
     """One logical call: the request, what answered it, and how it went.
 
     `reply` is what was sent, None until then or if nothing was. `route` is None for an unmatched request.
     `exception` is what the client was made to raise. `attempts` is 2 where aiohttp silently sent an
-    idempotent request again after its connection dropped. `started` and `elapsed` are in seconds of the
+    idempotent request again after its connection dropped. `tunnel` is the tunnel of a proxy that it came
+    through, or that was refused to it; None without one. `started` and `elapsed` are in seconds of the
     loop's clock; `elapsed` is None until the answer has been sent.
     """
 
-    __slots__ = ("attempts", "client", "elapsed", "exception", "reply", "request", "route", "started")
+    __slots__ = (
+        "attempts",
+        "client",
+        "elapsed",
+        "exception",
+        "reply",
+        "request",
+        "route",
+        "started",
+        "tunnel",
+    )
 
     def __init__(
-        self, request: Request, route: R | None, started: float, client: Client | None = None
+        self,
+        request: Request,
+        route: R | None,
+        started: float,
+        client: Client | None = None,
+        tunnel: Tunnel | None = None,
     ) -> None:
         self.request: Request = request
         self.route: R | None = route
         self.started: float = started
         self.client: Client | None = client
+        self.tunnel: Tunnel | None = tunnel
         self.reply: Reply | None = None
         self.exception: BaseException | None = None
         self.attempts: int = 1

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl
 
+import aiohttp
 from multidict import CIMultiDict, CIMultiDictProxy, MultiDict, MultiDictProxy
 from yarl import URL
 
@@ -20,7 +21,7 @@ from .content_coding import decompressed
 from .multipart import Part, boundary_of, charset_of, read_part, split_multipart
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 
 __all__ = ["Origin", "Request", "parse_cookies"]
@@ -35,7 +36,8 @@ class Origin(NamedTuple):
 
     `host` is lower case, in its ASCII form (punycode), an IPv6 address without brackets; a dot at its end,
     which aiohttp does not send either, is left out. `scheme` is `http` or `https`: a websocket's `ws` and
-    `wss` are the same origins.
+    `wss` are the same origins. Or it is a scheme of a connector that speaks HTTP by another way, such as
+    `unix` or `tcp`; `port` is 0 where a URL of that names none.
     """
 
     scheme: str
@@ -53,9 +55,14 @@ class Origin(NamedTuple):
 
     @property
     def netloc(self) -> str:
-        """`host:port`, without the port where it is the scheme's own."""
+        """`host:port`, without the port where it is the scheme's own, or none."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == DEFAULT_PORTS.get(self.scheme) else f"{host}:{self.port}"
+        return host if self.port in (0, DEFAULT_PORTS.get(self.scheme)) else f"{host}:{self.port}"
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """The host and port that its requests name as their `Host`."""
+        return self.host, self.port or DEFAULT_PORTS["http"]
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.netloc}"
@@ -264,19 +271,52 @@ def decode_headers(raw: tuple[tuple[bytes, bytes], ...]) -> CIMultiDictProxy[str
     )
 
 
+TOKEN = r"[!#-:<>-\[\]-~]"
+"""A visible ASCII character that ends no part of a cookie: not one of `"`, `;`, `=` and the backslash."""
+
+QUOTED = r'"(?:[^\\"]|\\.)*"'
+HTTP_DATE = r"(?:\w{3}|\w{3,6}day),\s[\w\s-]{9,11}\s[\d:]{8}\s(?:GMT|[+-]\d{4})"
+ASCTIME = r"\w{3}\s+\w{3}\s+[\s\d]\d\s+(?:\d\d:){2}\d\d\s+\d{4}"
+
+COOKIE = re.compile(
+    rf"""\s*({TOKEN}+)(?:\s*=\s*({QUOTED}|"[^";]*|{HTTP_DATE}|{ASCTIME}|(?:{TOKEN}|=)*))?\s*(?:\s|;|$)""",
+    re.ASCII,
+)
+COOKIE_NAME = re.compile(r"[!#-+\--:<>-\[\]-~]+")
+
+READS_NAMES_ALONE = tuple(map(int, aiohttp.__version__.split(".")[:2])) >= (3, 12)
+"""Whether aiohttp's server reads a cookie without a value. Before, it read no cookie beside one."""
+
+
 def parse_cookies(fields: tuple[str, ...] | list[str]) -> dict[str, str]:
     """Cookies of `Cookie` header fields by name, the last of a name winning.
 
-    Split as RFC 6265 (section 4.2.1) writes them, not by `http.cookies`: that one drops every cookie
-    behind a name it does not like.
+    Read as aiohttp's newest server does: a name alone has an empty value, a blank ends a cookie too, and what
+    is malformed hides nothing behind it. With an aiohttp before 3.12, a name alone hides the whole field.
     """
     cookies: dict[str, str] = {}
     for field in fields:
-        for pair in field.split(";"):
-            name, separator, value = pair.strip().partition("=")
-            if separator:
-                cookies[name.strip()] = unquoted(value.strip())
+        pairs = list(cookie_pairs(field))
+        if READS_NAMES_ALONE or all(value is not None for _, value in pairs):
+            cookies |= {name: unquoted(value or "") for name, value in pairs if COOKIE_NAME.fullmatch(name)}
     return cookies
+
+
+def cookie_pairs(field: str) -> Iterator[tuple[str, str | None]]:
+    """The names and values of a `Cookie` field, quotes included; None is the value of a name alone."""
+    position = 0
+    while position < len(field):
+        found = COOKIE.match(field, position)
+        if found is not None:
+            yield found[1], found[2]
+            position = found.end()
+            continue
+        end = field.find(";", position)
+        end = len(field) if end < 0 else end
+        name, separator, value = field[position:end].partition("=")
+        if separator:
+            yield name.strip(), value.strip()
+        position = end + 1
 
 
 ESCAPED = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))")

@@ -3,11 +3,13 @@
 import json
 from http.cookies import SimpleCookie
 
+import aiohttp
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from aiotest_kit import Call, Origin, Part, Reply, Request, Route, Router
+from aiotest_kit._http import request as request_module
 from aiotest_kit._http.content_coding import CODINGS, compress
 from aiotest_kit._http.request import parse_cookies
 
@@ -110,6 +112,11 @@ def test_headers_keep_other_bytes() -> None:
     assert b"\xff" == request.headers["X"].encode("utf-8", "surrogateescape")
 
 
+DATED = {"a": "Wed, 09 Jun 2021 10:18:14 GMT", "b": ""}
+# Before 3.12 aiohttp's server reads no cookie beside a name alone.
+READS_NAMES_ALONE = tuple(map(int, aiohttp.__version__.split(".")[:2])) >= (3, 12)
+
+
 @pytest.mark.parametrize(
     ("fields", "cookies"),
     [
@@ -120,7 +127,15 @@ def test_headers_keep_other_bytes() -> None:
         pytest.param(['a="1 2"'], {"a": "1 2"}, id="in quotes"),
         pytest.param(["a=b=c"], {"a": "b=c"}, id="equals sign in value"),
         pytest.param(["a[0]=1; b=2"], {"a[0]": "1", "b": "2"}, id="odd name hides nothing"),
-        pytest.param(["lonely; ; b="], {"b": ""}, id="no pair"),
+        pytest.param(
+            ["lonely; ; b="], {"lonely": "", "b": ""} if READS_NAMES_ALONE else {}, id="a name alone"
+        ),
+        pytest.param(["a=1 b=2"], {"a": "1", "b": "2"}, id="a blank between"),
+        pytest.param(['a="1;2"; b=3'], {"a": "1;2", "b": "3"}, id="a semicolon in quotes"),
+        pytest.param(["a=\u00e9; b=2"], {"a": "\u00e9", "b": "2"}, id="other letters"),
+        pytest.param(["flag", "b=2"], {"flag": "", "b": "2"} if READS_NAMES_ALONE else {"b": "2"}, id="flag"),
+        pytest.param(["\u00e9; \u00e9=1; a,b=2; c=3"], {"c": "3"}, id="no names"),
+        pytest.param(["a=Wed, 09 Jun 2021 10:18:14 GMT; b"], DATED if READS_NAMES_ALONE else {}, id="a date"),
     ],
 )
 def test_cookies(fields: list[str], cookies: dict[str, str]) -> None:
@@ -411,6 +426,12 @@ def test_body_compressed_twice() -> None:
 def test_body_that_is_not_compressed(coding: str) -> None:
     """A coding that cannot be undone is left."""
     assert b"plain" == Request("POST", API, "/", ((b"Content-Encoding", coding.encode()),), b"plain").content
+
+
+def test_a_name_alone_with_an_old_aiohttp(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before 3.12 aiohttp's server reads nothing of a field in which a name stands alone."""
+    monkeypatch.setattr(request_module, "READS_NAMES_ALONE", False)
+    assert {"c": "3"} == parse_cookies(["flag; b=2", "c=3"])
 
 
 # ---- quoted cookies ----
