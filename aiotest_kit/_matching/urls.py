@@ -37,16 +37,23 @@ __all__ = [
     "UrlPattern",
     "UrlRegex",
     "checked_prefix",
+    "depth_of",
     "join_prefix",
     "parse_query",
     "path_of",
     "split_url",
+    "tail_of",
+    "under",
     "url_pattern",
 ]
 
 UrlLike: TypeAlias = "str | URL | re.Pattern[str]"
 
 SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
+OTHER_SCHEMES = ("tcp", "unix", "npipe")
+"""Those that aiohttp's connectors take besides; connectors of users may take more, such as `http+docker`."""
+COMPOUND_SCHEME = re.compile(r"[a-z][a-z0-9.-]*\+[a-z0-9.+-]+")
+HTTP_PORT = DEFAULT_PORTS["http"]
 NO_PORT = -1
 ABSOLUTE = re.compile(r"([^:/?#{}]*)://([^/?#]*)(.*)", re.DOTALL)
 AUTHORITY = re.compile(r"(?P<host>\[[^\[\]]+\]|[^:\[\]]+)(?::(?P<port>\d+|\*))?")
@@ -78,8 +85,9 @@ def path_of(request: Request) -> str:
 class OriginPattern:
     """Where a request goes: the schemes it may use, each with its port, and the host.
 
-    `ports` has the port of each scheme allowed, None for any port. `wildcard` is the regex of a host with
-    a `*`, which stands for one or more characters, dots included.
+    `ports` has the port of each scheme allowed, None for any port, 0 for a scheme that needs none. `http` is
+    also for requests by a scheme that is not listed, such as `unix`: a server sees no difference. `wildcard`
+    is the regex of a host with a `*`, which stands for one or more characters, dots included.
     """
 
     text: str
@@ -90,7 +98,15 @@ class OriginPattern:
     def matches(self, origin: Origin) -> bool:
         """Whether a connection's origin is this one."""
         port = self.ports.get(origin.scheme, NO_PORT)
-        return (port is None or port == origin.port) and self.matches_host(origin.host)
+        if port == NO_PORT and self.allows(origin.scheme):
+            port, own = self.ports["http"], origin.place[1]
+        else:
+            own = origin.port
+        return (port is None or port == own) and self.matches_host(origin.host)
+
+    def allows(self, scheme: str) -> bool:
+        """Whether requests by a scheme may be meant."""
+        return scheme in self.ports or (scheme not in DEFAULT_PORTS and "http" in self.ports)
 
     def matches_host(self, host: str) -> bool:
         """Whether a host is this one, whatever the scheme and the port."""
@@ -102,7 +118,7 @@ class OriginPattern:
         if self.wildcard is not None:
             return ()
         ports = dict.fromkeys(self.ports.values())
-        return () if None in ports else tuple((self.host, port) for port in ports if port is not None)
+        return () if None in ports else tuple((self.host, port or HTTP_PORT) for port in ports)
 
 
 @dataclass(frozen=True)
@@ -258,6 +274,27 @@ def join_prefix(prefix: str, url: str | URL) -> str:
     return (prefix.rstrip("/") if below.startswith("/") else prefix) + below
 
 
+def under(prefix: str, url: UrlLike) -> UrlLike:
+    """The URL of a route under a prefix, if there is one."""
+    if isinstance(url, (str, URL)):
+        return join_prefix(prefix, url)
+    if prefix:
+        raise UsageError(f"{url!r}: a URL under the prefix {prefix!r} is a path, such as '/users'")
+    return url
+
+
+def tail_of(prefix: str | URL) -> str:
+    """The template of a prefix and of everything under it."""
+    text = checked_prefix(str(prefix)).rstrip("/")
+    _, has_path, _ = text.partition("://")[2].partition("/")
+    return f"{text}{{_:(/.*)?}}" if has_path else f"{text}/{{_:.*}}"
+
+
+def depth_of(prefix: str) -> int:
+    """How many segments the path of a prefix has."""
+    return prefix.rstrip("/").partition("://")[2].count("/")
+
+
 def split_url(text: str) -> tuple[tuple[str, str] | None, str, list[tuple[str, str]]]:
     """A URL's scheme and authority, None where it has none; its path; its query parameters."""
     absolute = None if text.startswith("/") else ABSOLUTE.fullmatch(text)
@@ -284,8 +321,10 @@ def parse_query(text: str) -> Iterable[tuple[str, str]]:
 
 def parse_origin(text: str, scheme: str, authority: str) -> OriginPattern:
     """The origin that a scheme and an authority name; `text` is the whole URL, for the complaints."""
-    if scheme != "*" and scheme.lower() not in SCHEMES:
-        raise UsageError(f"{text!r}: unknown scheme {scheme!r}; schemes are: {join_names([*SCHEMES, '*'])}")
+    scheme_name = scheme.lower()
+    known = (*SCHEMES, *OTHER_SCHEMES, "*")
+    if scheme_name not in known and not COMPOUND_SCHEME.fullmatch(scheme_name):
+        raise UsageError(f"{text!r}: unknown scheme {scheme!r}; schemes are: {join_names(known)}")
     if "@" in authority:
         raise UsageError(
             f"{text!r}: credentials are sent as a header; write headers={{'Authorization': "
@@ -301,8 +340,8 @@ def parse_origin(text: str, scheme: str, authority: str) -> OriginPattern:
     if found["port"] not in (None, "*") and int(found["port"]) > 65535:
         raise UsageError(f"{text!r}: port {found['port']} is out of range; ports are 1 to 65535")
     ports = {
-        name: None if found["port"] == "*" else int(found["port"] or DEFAULT_PORTS[name])
-        for name in (("http", "https") if scheme == "*" else (SCHEMES[scheme.lower()],))
+        name: None if found["port"] == "*" else int(found["port"] or DEFAULT_PORTS.get(name, 0))
+        for name in (("http", "https") if scheme == "*" else (SCHEMES.get(scheme_name, scheme_name),))
     }
     return OriginPattern(f"{scheme}://{authority}", ports, host, wildcard)
 
@@ -318,7 +357,9 @@ def canonical_host(text: str, host: str) -> str:
     except ValueError as error:
         raise UsageError(f"{text!r}: {host!r} is not a host: {error}") from error
     canonical = ".".join(name or "" for name in names).lower()
-    if not re.fullmatch(r"[a-z0-9*_~-]+(\.[a-z0-9*_~-]+)*\.?", canonical):
+    # With an escape it is the path of a socket, as in http+unix://%2Frun%2Fapp.sock/.
+    letters = "[a-z0-9*_~%-]" if COMPOUND_SCHEME.match(text.lower()) else "[a-z0-9*_~-]"
+    if not re.fullmatch(rf"{letters}+(\.{letters}+)*\.?", canonical):
         raise UsageError(f"{text!r}: {host!r} is not a host")
     return canonical.rstrip(".")
 

@@ -53,7 +53,7 @@ def kind_of_body(request: Request) -> str:
 
 def origin_hints(expected: OriginPattern, request: Request) -> Iterator[str]:
     """What may be behind another origin: http for https, or the reverse."""
-    if expected.matches_host(request.origin.host) and request.origin.scheme not in expected.ports:
+    if expected.matches_host(request.origin.host) and not expected.allows(request.origin.scheme):
         yield f"the route is {join_names(expected.ports)}, the request {request.origin.scheme}"
 
 

@@ -124,7 +124,7 @@ class Index(Generic[T]):
     def _keys(self, request: Request) -> Iterable[Key]:
         """The keys under which an item that matches may be filed."""
         path = path_of(request)
-        place = (request.origin.host, request.origin.port)
+        place = request.origin.place
         keys: list[Key] = []
         segments: list[str] | None = None
         parameters: Iterable[tuple[str, str]] | None = None

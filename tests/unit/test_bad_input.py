@@ -128,7 +128,7 @@ def test_method(method: Any, says: str) -> None:
         ),
         pytest.param(
             lambda router: router.host("ftp://api.test"),
-            "'ftp://api.test': unknown scheme 'ftp'; schemes are: http, https, ws, wss, *",
+            "'ftp://api.test': unknown scheme 'ftp'; schemes are: http, https, ws, wss, tcp, unix, npipe, *",
             id="prefix with an unknown scheme",
         ),
         pytest.param(
@@ -148,7 +148,8 @@ def test_method(method: Any, says: str) -> None:
         ),
         pytest.param(
             lambda router: router.passthrough("ftp://api.test"),
-            "'ftp://api.test/{_:.*}': unknown scheme 'ftp'; schemes are: http, https, ws, wss, *",
+            "'ftp://api.test/{_:.*}': unknown scheme 'ftp'; "
+            "schemes are: http, https, ws, wss, tcp, unix, npipe, *",
             id="passthrough",
         ),
         *(
