@@ -44,7 +44,7 @@ if TYPE_CHECKING:
         UsageError as UsageError,
         VirtualTimeError as VirtualTimeError,
     )
-    from ._http.call import Call as Call, Client as Client
+    from ._http.call import Call as Call, Client as Client, Tunnel as Tunnel
     from ._http.multipart import Part as Part
     from ._http.reply import Reply as Reply
     from ._http.request import Origin as Origin, Request as Request
@@ -115,7 +115,7 @@ HOMES = {
     "_app_door.stubs": "Stub Stubs WebSocketStub",
     "_asyncio.gate": "Gate",
     "_errors": "LeakWarning LoopMismatchError UnmatchedRequest UsageError VirtualTimeError",
-    "_http.call": "Call Client",
+    "_http.call": "Call Client Tunnel",
     "_http.multipart": "Part",
     "_http.reply": "Reply",
     "_http.request": "Origin Request",

@@ -20,8 +20,8 @@ from .._responders.aiohttp_app import checked_handler
 from .._responders.faults import keeps_from_connecting
 from .._responders.responder import Handler
 from .._routing.route import Route
-from .._routing.router import Router, merged, websocket_options
-from .._routing.websocket_route import HANDSHAKE, WebSocketRoute
+from .._routing.router import Router, merged
+from .._routing.websocket_route import HANDSHAKE, WebSocketRoute, websocket_options
 from .._text import one_line
 from .app_routes import NamedRoute, routes_at
 from .request import AppRequest

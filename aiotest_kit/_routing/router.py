@@ -9,21 +9,21 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from functools import lru_cache
+from hashlib import sha256
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from yarl import URL
-
 from .._errors import UsageError
 from .._matching.request_pattern import RequestPattern
-from .._matching.urls import checked_prefix, join_prefix, url_pattern
+from .._matching.urls import checked_prefix, depth_of, join_prefix, tail_of, under, url_pattern
 from .._responders.mount import mounted
 from .._text import counted
+from .._transport.socket_info import CERTIFICATE
 from .assertions import Asserted
 from .calls import Calls
 from .route import Hit, Route
 from .table import Miss, Table
-from .websocket_route import HANDSHAKE, WebSocketRoute
+from .websocket_route import HANDSHAKE, WebSocketRoute, websocket_options
 
 if TYPE_CHECKING:
     import asyncio
@@ -31,13 +31,14 @@ if TYPE_CHECKING:
 
     from aiohttp import web
     from typing_extensions import Unpack
+    from yarl import URL
 
     from .._asyncio.lifespan import Lifespan
+    from .._http.call import Tunnel
     from .._http.request import Request
     from .._matching.request_pattern import MatchOptions
     from .._matching.urls import UrlLike
     from .._responders.asgi_app import AsgiApplication
-    from .._websocket.connection import WebSocketOptions
     from .handler_errors import HandlerError
     from .route import Kept
 
@@ -224,7 +225,13 @@ class Router(Asserted[Route]):
         self.calls.clear()
         if self._is_whole:
             table = self._table
-            for kept in (table.discarded, table.passthrough, table.misses, table.handler_errors):
+            for kept in (
+                table.discarded,
+                table.passthrough,
+                table.misses,
+                table.tunnels,
+                table.handler_errors,
+            ):
                 kept.clear()
 
     @contextlib.contextmanager
@@ -259,6 +266,19 @@ class Router(Asserted[Route]):
     def misses(self) -> tuple[Miss, ...]:
         """The requests that no route answered, in order."""
         return tuple(self._table.misses)
+
+    @property
+    def tunnels(self) -> tuple[Tunnel, ...]:
+        """The tunnels that clients asked proxies for (CONNECT), answered or not, in order."""
+        return tuple(self._table.tunnels)
+
+    @property
+    def certificate_digest(self) -> bytes:
+        """The SHA-256 digest of the certificate that hosts show in memory, for `aiohttp.Fingerprint`.
+
+        It is the same for every host and router, in every version.
+        """
+        return sha256(CERTIFICATE).digest()
 
     @property
     def handler_errors(self) -> tuple[HandlerError, ...]:
@@ -309,6 +329,10 @@ class Router(Asserted[Route]):
             else table.fails_connections
         )
 
+    def add_tunnel(self, tunnel: Tunnel) -> None:
+        """Keep a tunnel that a client asked for."""
+        self._table.tunnels.append(tunnel)
+
     def failed(self, error: HandlerError) -> None:
         """Keep an error of the user's code for the test."""
         self._table.handler_errors.append(error)
@@ -324,7 +348,7 @@ class Router(Asserted[Route]):
         A regex is if it matches the URL, and would not with another host in its place.
         """
         named = self._table.named
-        if (request.origin.host, request.origin.port) in named.places:
+        if request.origin.place in named.places:
             return True
         here, elsewhere = str(request.url), str(request.url.with_host("elsewhere.invalid"))
         return any(regex.match(here) and not regex.match(elsewhere) for regex in named.regexes)
@@ -385,46 +409,6 @@ def pattern_of(method: str | Iterable[str], url: UrlLike, match: MatchOptions) -
 def plain_pattern(method: str, url: str) -> RequestPattern:
     """A method and a URL. Patterns are values, and a suite makes the same routes for each of its tests."""
     return RequestPattern(method, url)
-
-
-def websocket_options(
-    protocols: Iterable[str], heartbeat: float | None, autoping: bool, compress: bool, max_msg_size: int
-) -> WebSocketOptions:
-    """The options of a websocket.
-
-    Raises:
-        UsageError: the subprotocols are one text.
-    """
-    if isinstance(protocols, str):
-        raise UsageError(f"protocols={protocols!r}: several names, such as [{protocols!r}]")
-    return {
-        "protocols": tuple(protocols),
-        "heartbeat": heartbeat,
-        "autoping": autoping,
-        "compress": compress,
-        "max_msg_size": max_msg_size,
-    }
-
-
-def under(prefix: str, url: UrlLike) -> UrlLike:
-    """The URL of a route under a prefix, if there is one."""
-    if isinstance(url, (str, URL)):
-        return join_prefix(prefix, url)
-    if prefix:
-        raise UsageError(f"{url!r}: a URL under the prefix {prefix!r} is a path, such as '/users'")
-    return url
-
-
-def tail_of(prefix: str | URL) -> str:
-    """The template of a prefix and of everything under it."""
-    text = checked_prefix(str(prefix)).rstrip("/")
-    _, has_path, _ = text.partition("://")[2].partition("/")
-    return f"{text}{{_:(/.*)?}}" if has_path else f"{text}/{{_:.*}}"
-
-
-def depth_of(prefix: str) -> int:
-    """How many segments the path of a prefix has."""
-    return prefix.rstrip("/").partition("://")[2].count("/")
 
 
 def may_match(route: Route, request: Request) -> bool:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from .._asyncio.lifespan import Lifespan
-    from .._http.call import Call
+    from .._http.call import Call, Tunnel
     from .._http.request import Origin, Request
     from .._matching.request_pattern import RequestPattern
     from .handler_errors import HandlerError
@@ -91,6 +91,7 @@ class Table:
         self.mounts: dict[Route, Table] = {}
         self.lives: list[Lifespan[Any]] = []
         self.misses: list[Miss] = []
+        self.tunnels: list[Tunnel] = []
         self.handler_errors: list[HandlerError] = []
         self.tasks: set[asyncio.Task[None]] = set()
         self.waiting: dict[asyncio.Task[None], Kept] = {}
@@ -254,6 +255,10 @@ class Finder(Protocol):
     @property
     def fails_connections(self) -> bool:
         """Whether `find_at_connect` may find something."""
+        ...
+
+    def add_tunnel(self, tunnel: Tunnel) -> None:
+        """Keep a tunnel that a client asked for."""
         ...
 
     def failed(self, error: HandlerError) -> None:

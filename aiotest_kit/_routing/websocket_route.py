@@ -18,7 +18,7 @@ from .route import Route
 from .sequence import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from typing_extensions import Self, Unpack
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .calls import Calls
     from .route import Holder
 
-__all__ = ["HANDSHAKE", "WebSocketRoute"]
+__all__ = ["HANDSHAKE", "WebSocketRoute", "websocket_options"]
 
 
 class Handshake:
@@ -44,6 +44,25 @@ class Handshake:
 
 
 HANDSHAKE = Handshake()
+
+
+def websocket_options(
+    protocols: Iterable[str], heartbeat: float | None, autoping: bool, compress: bool, max_msg_size: int
+) -> WebSocketOptions:
+    """The options of a websocket.
+
+    Raises:
+        UsageError: the subprotocols are one text.
+    """
+    if isinstance(protocols, str):
+        raise UsageError(f"protocols={protocols!r}: several names, such as [{protocols!r}]")
+    return {
+        "protocols": tuple(protocols),
+        "heartbeat": heartbeat,
+        "autoping": autoping,
+        "compress": compress,
+        "max_msg_size": max_msg_size,
+    }
 
 
 class WebSocketRoute(Route):

@@ -12,7 +12,7 @@ from asyncio import constants, transports
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
-from .socket_info import OF_TLS, ImpliedTLS, MemorySocket
+from .socket_info import CERTIFICATE, OF_TLS, ImpliedTLS, MemorySocket
 
 if TYPE_CHECKING:
     import ssl
@@ -75,7 +75,7 @@ class MemoryTransport(transports._FlowControlMixin, asyncio.Transport):
         self._inbox_size = 0
         self._taken = 0
         """How much of the first piece in the inbox was handed on."""
-        self._tls: tuple[ssl.SSLContext, str | None] | None = None
+        self._tls: tuple[ssl.SSLContext, str | None, bytes] | None = None
         self._fin = False
         self._reset: OSError | None = None
         self._scheduled = False
@@ -106,8 +106,13 @@ class MemoryTransport(transports._FlowControlMixin, asyncio.Transport):
     def secure(self, context: ssl.SSLContext | None, server_hostname: str | None) -> None:
         """Tell of TLS from now on, unless there is no context for it."""
         if context is not None:
-            self._tls = context, server_hostname
+            self._tls = context, server_hostname, CERTIFICATE
             self._extra["sslcontext"] = context
+
+    def show_certificate(self, certificate: bytes) -> None:
+        """Tell of another certificate (DER) from now on."""
+        assert self._tls is not None
+        self._tls = *self._tls[:2], certificate
 
     # Flow control, as the mixin has it.
 
@@ -225,14 +230,24 @@ class MemoryTransport(transports._FlowControlMixin, asyncio.Transport):
     def _force_close(self, exc: BaseException | None) -> None:
         if self._lost or (self._closing and exc is None and not self.get_write_buffer_size()):
             return
-        other = self.other
         # Otherwise `close` has arranged for it, with nothing left to wait for.
         is_due = not self._closing or self.get_write_buffer_size() > 0
-        while other._inbox_size > WIRE and len(other._inbox) > 1:
-            other._inbox_size -= len(other._inbox.pop())
+        if self.other._inbox_size > WIRE:
+            self._drop_unsent()
         self._closing = True
         if is_due:
             self._loop.call_soon(self._lose, exc)
+
+    def _drop_unsent(self) -> None:
+        """Take back what still waits for room on the wire."""
+        other = self.other
+        surplus = other._inbox_size - WIRE
+        other._inbox_size = WIRE
+        while surplus > 0:
+            last = other._inbox.pop()
+            if surplus < len(last):
+                other._inbox.append(last[:-surplus])
+            surplus -= len(last)
 
     def _be_reset(self) -> None:
         if self._reset is None:
@@ -379,7 +394,7 @@ def connected(
     far.is_prompt = is_prompt
     server.connection_made(far)
     client.connection_made(near)
-    # Not before: aiohttp would set an option of it, which has no meaning here, on every connection.
+    # Not before: aiohttp would set TCP_NODELAY, which `MemorySocket` has from the start, on every connection.
     del near._extra["socket"]
     return near
 

@@ -9,7 +9,19 @@ from multidict import CIMultiDictProxy, MultiDictProxy
 from typing_extensions import assert_type
 from yarl import URL
 
-from aiotest_kit import Call, Calls, Client, Part, Reply, Request, Route, Router
+from aiotest_kit import (
+    Call,
+    Calls,
+    Client,
+    DNSFailure,
+    Part,
+    Reply,
+    Request,
+    Route,
+    Router,
+    TLSFailure,
+    Tunnel,
+)
 
 
 async def log(router: Router, route: Route) -> None:
@@ -40,11 +52,23 @@ def one_call(call: Call[Route]) -> None:
     assert_type(call.attempts, int)
     assert_type(call.started, float)
     assert_type(call.elapsed, float | None)
+    assert_type(call.tunnel, Tunnel | None)
+    if call.tunnel is not None:
+        assert_type(call.tunnel.host, str)
+        assert_type(call.tunnel.headers, CIMultiDictProxy[str])
     assert_type(call.client, Client | None)
     if call.client is not None:
         assert_type(call.client.timeout, aiohttp.ClientTimeout)
         assert_type(call.client.ssl, ssl.SSLContext | aiohttp.Fingerprint | bool)
         assert_type(call.client.proxy, URL | None)
+
+
+def one_router(router: Router) -> None:
+    assert_type(router.tunnels, tuple[Tunnel, ...])
+    assert_type(router.certificate_digest, bytes)
+    aiohttp.Fingerprint(router.certificate_digest)
+    DNSFailure("temporary", delay=2)
+    TLSFailure("client-certificate")
 
 
 def one_request(request: Request) -> None:

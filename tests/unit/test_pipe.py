@@ -3,13 +3,16 @@
 import asyncio
 import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from aiotest_kit import Router
 from aiotest_kit._transport.memory import connected
 from aiotest_kit._transport.socket_info import reset
 from tests.support.loops import asyncio_only
@@ -303,6 +306,26 @@ async def aborts_with_much_unsent(near: Recorder, far: Recorder) -> None:
     far.events[1] = 0 < len(received) < BIG
 
 
+async def aborts_with_one_big_write_unsent(near: Recorder, far: Recorder) -> None:
+    far.transport.pause_reading()
+    near.transport.write(bytes(BIG))
+    near.transport.abort()
+    await near.lost()
+    far.transport.resume_reading()
+    await far.lost()
+    far.events[1] = isinstance(far.events[1], bytes) and 0 < len(far.events[1]) < BIG
+
+
+async def resets_with_one_big_write_unsent(near: Recorder, far: Recorder) -> None:
+    far.transport.pause_reading()
+    near.transport.write(bytes(BIG))
+    reset(near.transport)
+    await near.lost()
+    far.transport.resume_reading()
+    await far.lost()
+    far.events[1] = isinstance(far.events[1], bytes) and 0 < len(far.events[1]) < BIG
+
+
 async def aborts_while_closing(near: Recorder, far: Recorder) -> None:
     far.transport.pause_reading()
     for _ in range(256):
@@ -363,6 +386,8 @@ SCRIPTS = [
     (pauses_within_data_received, ["made", "lost"], ["made", b"ab", "eof", "lost"]),
     (closes_with_much_unsent, ["made", "pause", "resume", "lost"], ["made", BIG, "eof", "lost"]),
     (aborts_with_much_unsent, ["made", "pause", "lost"], ["made", True, "eof", "lost"]),
+    (aborts_with_one_big_write_unsent, ["made", "pause", "lost"], ["made", True, "eof", "lost"]),
+    (resets_with_one_big_write_unsent, ["made", "pause", "lost"], ["made", True, RESET]),
     (aborts_while_closing, ["made", "pause", "lost"], ["made", True, "eof", "lost"]),
     (is_ended_with_much_unsent, ["made", "pause", "eof", "resume", "lost"], ["made", BIG, "eof", "lost"]),
     (is_reset, ["made", "lost"], ["made", b"a", RESET]),
@@ -548,10 +573,35 @@ async def test_socket_options(join: Join) -> None:
     near, far = Recorder(), Recorder()
     await join(near, far)
     sock = near.transport.get_extra_info("socket")
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    told = [sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)]
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, True)
+    told.append(sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
 
-    assert 1 == sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-    assert 0 == sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    assert [0, 1] == told
+    assert socket.SOCK_STREAM == sock.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE)
+
+
+async def test_options_that_are_bytes(join: Join) -> None:
+    """An option that is a structure is set and asked for as bytes."""
+    near, far = Recorder(), Recorder()
+    await join(near, far)
+    sock = near.transport.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 3))
+
+    assert struct.pack("ii", 1, 3) == sock.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)
+    assert 1 == sock.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER)
+
+
+async def test_nodelay(join: Join) -> None:
+    """Small pieces are not held back, on either end: asyncio sets that."""
+    near, far = Recorder(), Recorder()
+    await join(near, far)
+    told = [
+        end.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        for end in (near, far)
+    ]
+
+    assert [1, 1] == told
 
 
 async def test_sendfile(join: Join, tmp_path: Path) -> None:
@@ -715,7 +765,10 @@ async def test_what_is_told_of_tls() -> None:
         "subject": ((("commonName", "api.test"),),),
         "subjectAltName": (("DNS", "api.test"),),
     } == certificate
-    assert (certificate, b"") == (tls.getpeercert(), tls.getpeercert(binary_form=True))
+    assert (certificate, Router().certificate_digest) == (
+        tls.getpeercert(),
+        sha256(tls.getpeercert(binary_form=True)).digest(),
+    )
     assert (context, "api.test", False, False) == (
         tls.context,
         tls.server_hostname,
