@@ -7,22 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import weakref
 from collections import defaultdict, deque
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, cast
 
 import aiohttp
 from aiohttp import client_exceptions, helpers
 
 from .._asyncio.patching import Detour
 from .client import connect_through, maker
+from .resolvers import NAMES_RESOLVE_TO, NO_RESOLVER, FailingResolver, is_of_aiohttp
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Awaitable, Callable, Coroutine, Iterator
 
-    from aiohttp.abc import AbstractResolver
     from aiohttp.client_proto import ResponseHandler
     from aiohttp.client_reqrep import ClientRequest
     from aiohttp.connector import Connection
@@ -30,14 +31,14 @@ if TYPE_CHECKING:
     from yarl import URL
 
 __all__ = [
-    "NO_RESOLVER",
     "Dial",
     "Door",
     "FailingDoor",
+    "LateFailure",
     "MemoryConnector",
     "MemoryTCPConnector",
     "MemoryUnixConnector",
-    "Redial",
+    "SSLOption",
     "before_connect",
     "create_connection",
     "creation_detours",
@@ -48,8 +49,8 @@ __all__ = [
     "path_of_socket",
 ]
 
-NAMES_RESOLVE_TO = "192.0.2.1"
-"""The address of every stubbed host name, from the block for examples (RFC 5737)."""
+SSLOption: TypeAlias = "ssl.SSLContext | aiohttp.Fingerprint | bool"
+"""What aiohttp takes as `ssl=`."""
 
 
 class Dial(NamedTuple):
@@ -88,84 +89,58 @@ class Door(Protocol):
 
     @property
     def fails_connections(self) -> bool:
-        """Whether `foresee` may find something."""
+        """Whether `planned_failure` may find something."""
         ...
 
-    def foresee(
-        self, request: ClientRequest, timeout: aiohttp.ClientTimeout, call: object, /
+    @property
+    def imitates_connecting(self) -> bool:
+        """Whether a resolver of the user's own is asked, and an `aiohttp.Fingerprint` compared."""
+        ...
+
+    def planned_failure(
+        self, request: ClientRequest, timeout: aiohttp.ClientTimeout, call: object, ssl: SSLOption, /
     ) -> FailingDoor | None:
-        """Where to connect for `request` instead, to fail; None where it is to go well."""
+        """The door through which to connect for `request` instead, and fail; None if no route says so."""
         ...
 
-    def may_redial(self, transport: Any, fail: Redial, /) -> None:
-        """Tell how the request that is about to be sent could still fail to connect."""
+    def allow_late_failure(self, transport: Any, fail: LateFailure, /) -> None:
+        """Note how the request that is about to be sent can still fail to connect."""
         ...
 
-    def acquired(
-        self, transport: Any, request: ClientRequest, timeout: aiohttp.ClientTimeout, call: object, /
+    def next_request(
+        self,
+        transport: Any,
+        request: ClientRequest,
+        timeout: aiohttp.ClientTimeout,
+        call: object,
+        ssl: SSLOption,
+        /,
     ) -> None:
-        """A connection was taken for `request`, new or from the pool.
+        """Note that a connection was taken for `request`, new or from the pool.
 
         `call` is the same object for all that one call of a session sends: redirects, and the silent second
-        attempt of an idempotent request.
+        attempt of an idempotent request. `ssl` is the request's own option, or else the connector's.
         """
         ...
 
 
 class FailingDoor(Door, Protocol):
-    """A door of one connection, which fails."""
+    """The door of one connection that fails."""
 
     asks_for_name: bool
-    """Whether the name is looked up in any case, known or not."""
-    has_certificate: bool
-    """Whether it shows a certificate whose digest can be compared."""
+    """Whether the name is looked up, even if it is known."""
 
-    def look_up(self, host: str) -> None:
+    async def look_up(self, host: str) -> None:
         """Raise what looking up the name gives."""
         ...
 
-    async def ready(self) -> None:
-        """Return when it is time to fail."""
-        ...
-
     def failed(self, exc: BaseException) -> None:
-        """Take note of what became of it."""
+        """Take note of how the connection failed."""
         ...
 
 
-class Redial(Protocol):
-    """Fails to connect, as `fail_to_connect` does."""
-
-    def __call__(self, failing: FailingDoor, *, traces: list[Trace]) -> Coroutine[Any, Any, None]:
-        """Raise what aiohttp makes of it."""
-        ...
-
-
-class NoResolver:
-    """A resolver that knows one address and asks nobody."""
-
-    def __init__(self, look_up: Callable[[str], None] | None = None) -> None:
-        self.on_lookup = look_up
-
-    async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[dict[str, object]]:
-        if self.on_lookup is not None:
-            self.on_lookup(host)
-        return [
-            {
-                "hostname": host,
-                "host": NAMES_RESOLVE_TO,
-                "port": port,
-                "family": family,
-                "proto": 0,
-                "flags": 0,
-            }
-        ]
-
-    async def close(self) -> None:
-        """Nothing is held."""
-
-
-NO_RESOLVER = cast("AbstractResolver", NoResolver())
+LateFailure: TypeAlias = "Callable[[FailingDoor], Awaitable[None]]"
+"""Raises what aiohttp makes of a connection that fails, for a request that was sent already."""
 
 
 class MemoryConnector(aiohttp.BaseConnector):
@@ -175,6 +150,7 @@ class MemoryConnector(aiohttp.BaseConnector):
     """
 
     _door: Door
+    _ssl: SSLOption = True
     _ahead = 0.0
     """What the loop's clock was ahead of the real one, in seconds, when the pool was last looked at."""
 
@@ -182,20 +158,19 @@ class MemoryConnector(aiohttp.BaseConnector):
         self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
     ) -> Connection:
         """A connection for `req`, as `BaseConnector.connect` gives it."""
-        before_connect(self, req)
+        ssl = before_connect(self, req)
         door = self._door
         fails_some = door.fails_connections
-        if fails_some:
-            failing = door.foresee(req, timeout, traces)
-            if failing is not None:
-                await fail_to_connect(self, failing, req, traces, timeout)
-        connection = await connect_through(self, req, traces, timeout)
+        failing = door.planned_failure(req, timeout, traces, ssl) if fails_some else None
+        if failing is None:
+            connection = await connect_through(self, req, traces, timeout)
+        else:
+            connection = await connect_and_fail(self, failing, req, traces, timeout)
         # aiohttp makes a new list of traces for each call of a session and keeps it over redirects and
         # retries, so its identity tells the attempts of one call from two calls.
-        door.acquired(connection.transport, req, timeout, traces)
+        door.next_request(connection.transport, req, timeout, traces, ssl)
         if fails_some:
-            fail = partial(fail_to_connect, self, req=req, timeout=timeout, is_limited=False)
-            door.may_redial(connection.transport, fail)
+            door.allow_late_failure(connection.transport, late_failure(self, req, timeout))
         return connection
 
     async def close(self, *args: Any, **options: Any) -> None:
@@ -263,17 +238,22 @@ def path_of_socket(connector: aiohttp.BaseConnector) -> str | None:
 def has_own_resolver(connector: aiohttp.BaseConnector) -> bool:
     """Whether names are resolved by something else than aiohttp's own resolvers."""
     resolver = getattr(connector, "_resolver", None)
-    return resolver is not None and type(resolver) not in (aiohttp.ThreadedResolver, aiohttp.AsyncResolver)
+    return resolver is not None and not is_of_aiohttp(resolver)
 
 
-def before_connect(connector: MemoryConnector, req: ClientRequest) -> None:
-    """What comes before aiohttp's own `connect`: the response's maker, and connections that have aged."""
+def before_connect(connector: MemoryConnector, req: ClientRequest) -> SSLOption:
+    """What comes before aiohttp's own `connect`: the response's maker, and connections that have aged.
+
+    Returns what holds as `ssl=`: the request's own, or else that of the connector.
+    """
     make = maker.get()
     if make is not None:
         # A request makes its response by calling what it has as its class.
         req.response_class = cast("Any", partial(make, req.response_class))
     if clocks_jump:
         age_pool(connector)
+    option = req.ssl
+    return connector._ssl if option is True else option
 
 
 clocks_jump = False
@@ -324,16 +304,22 @@ class MemoryTCPConnector(MemoryConnector, aiohttp.TCPConnector):
     async def _create_connection(
         self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
     ) -> ResponseHandler:
-        url = req.url
-        if not traces and req.proxy is None and not helpers.is_ip_address(url.raw_host):
+        host = req.url.raw_host
+        if (
+            not traces
+            and req.proxy is None
+            and self._resolver is NO_RESOLVER
+            and not helpers.is_ip_address(host)
+        ):
             # Where nothing is traced, nobody can tell whether a name was looked up; and what is there at once
             # needs no timeouts. The whole path costs more than the call.
             context = self._get_ssl_context(req)
-            hostname = (req.server_hostname or url.raw_host or "").rstrip(".") if context else None
-            address = (NAMES_RESOLVE_TO, req.port)
-            protocol = self._door.open_now(Dial(url, address, context, hostname), self._factory)
-            if protocol is not None:
-                return protocol
+            if context is None or self._get_fingerprint(req) is None:
+                hostname = (req.server_hostname or host or "").rstrip(".") if context else None
+                dial = Dial(req.url, (NAMES_RESOLVE_TO, req.port), context, hostname)
+                protocol = self._door.open_now(dial, self._factory)
+                if protocol is not None:
+                    return protocol
         return await create_tcp_connection(self, req, traces, timeout)
 
     async def _wrap_create_connection(
@@ -372,8 +358,9 @@ class MemoryTCPConnector(MemoryConnector, aiohttp.TCPConnector):
         return underlying_transport, protocol
 
     def _get_fingerprint(self, req: ClientRequest) -> aiohttp.Fingerprint | None:
-        """None where no certificate is there whose digest could be compared."""
-        return super()._get_fingerprint(req) if getattr(self._door, "has_certificate", False) else None
+        """None where no certificate is shown whose digest is to be compared."""
+        fingerprint = super()._get_fingerprint(req)
+        return fingerprint if fingerprint is not None and self._door.imitates_connecting else None
 
 
 class MemoryUnixConnector(MemoryConnector, aiohttp.UnixConnector):
@@ -399,7 +386,7 @@ def empty_cache(names: Any) -> Any:
     return type(names)(ttl=names._ttl)
 
 
-async def fail_to_connect(
+async def connect_and_fail(
     connector: MemoryConnector,
     failing: FailingDoor,
     req: ClientRequest,
@@ -407,11 +394,11 @@ async def fail_to_connect(
     timeout: aiohttp.ClientTimeout,
     *,
     is_limited: bool = True,
-) -> None:
-    """Raise what aiohttp makes of a new connection that fails; return if the client does not notice.
+) -> Connection:
+    """Raise what aiohttp makes of a new connection that fails; return it if the client does not notice.
 
-    The settings, limits and traces are those of `connector`; nothing is pooled. A request that has its
-    connection already, which may be the last, is not to be limited.
+    The settings, limits and traces are those of `connector`. A request that has its connection already,
+    which may be the last, is not to be limited.
     """
     alone: Any = type(connector).__new__(type(connector))
     vars(alone).update(vars(connector))
@@ -420,13 +407,32 @@ async def fail_to_connect(
     if not is_limited:
         alone._limit = alone._limit_per_host = 0
     if failing.asks_for_name and isinstance(alone, MemoryTCPConnector):
-        alone._resolver = cast("AbstractResolver", NoResolver(failing.look_up))
+        alone._resolver = FailingResolver(failing.look_up)
         alone._cached_hosts = empty_cache(alone._cached_hosts)
         alone._throttle_dns_futures = {}
     try:
-        await failing.ready()
         connection = await connect_through(alone, req, traces, timeout)
     except BaseException as exc:
         failing.failed(exc)
         raise
-    connection.close()
+    # What is released goes to the pool of the connector that goes on.
+    connection._connector = connector
+    return connection
+
+
+def late_failure(
+    connector: MemoryConnector, req: ClientRequest, timeout: aiohttp.ClientTimeout
+) -> LateFailure:
+    """How a request that has its connection fails to connect nevertheless.
+
+    Holds nothing: what the client forgets has to be collected, its connection too.
+    """
+    connector_ref, request_ref = weakref.ref(connector), weakref.ref(req)
+
+    async def fail(failing: FailingDoor) -> None:
+        own, request = connector_ref(), request_ref()
+        if own is not None and request is not None:
+            connection = await connect_and_fail(own, failing, request, [], timeout, is_limited=False)
+            connection.close()
+
+    return fail

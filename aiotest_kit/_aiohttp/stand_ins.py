@@ -15,7 +15,6 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
 from .connectors import (
-    NO_RESOLVER,
     Door,
     MemoryConnector,
     MemoryTCPConnector,
@@ -23,6 +22,7 @@ from .connectors import (
     empty_cache,
     empty_pool,
 )
+from .resolvers import resolver_in_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,6 +116,7 @@ def view_of(connector: aiohttp.BaseConnector, door: DoorOfViews) -> View:
     state.update(vars(connector))
     state.update(
         _stood_for=weakref.ref(connector),
+        allowed_protocol_schema_set=connector.allowed_protocol_schema_set,
         _door=door,
         _conns=empty_pool(connector),
         _cleanup_handle=None,
@@ -124,11 +125,10 @@ def view_of(connector: aiohttp.BaseConnector, door: DoorOfViews) -> View:
     )
     if kind is TCPView:
         state.update(
-            _resolver=NO_RESOLVER,
+            _resolver=resolver_in_memory(vars(connector).get("_resolver"), door),
             _resolver_owner=False,
             _cached_hosts=empty_cache(state["_cached_hosts"]),
             _throttle_dns_futures={},
-            _resolve_host_tasks=set(),
         )
     # Somebody may have put something before the connector itself.
     state.pop("connect", None)

@@ -13,6 +13,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
+
 from .._aiohttp.client import ANSWERS_AT_ONCE, raise_in_client
 from .._asyncio.tasks import new_task, on_loop
 from .._errors import UsageError, mock_closed
@@ -28,17 +30,18 @@ from .._routing.sequence import NOT_SAID
 from .._server.protocol import Peer
 from .._server.retries import Attempt, Attempts
 from .._transport.memory import connected
+from .._transport.socket_info import OTHER_CERTIFICATE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
     from weakref import ReferenceType
 
-    import aiohttp
     from aiohttp.client_proto import ResponseHandler
     from aiohttp.client_reqrep import ClientRequest
 
-    from .._aiohttp.connectors import Dial, Redial
+    from .._aiohttp.connectors import Dial, LateFailure, SSLOption
     from .._aiohttp.stand_ins import View
+    from .._http.call import Tunnel
     from .._http.reply import Reply
     from .._routing.route import Route
     from .._routing.table import Finder
@@ -68,7 +71,8 @@ class MemoryDoor:
     async def open(
         self, dial: Dial, factory: Callable[[], ResponseHandler]
     ) -> tuple[asyncio.Transport, ResponseHandler]:
-        """A new connection."""
+        """A new connection, a turn of the loop later: calls that connect at the same time take turns."""
+        await asyncio.sleep(0)
         protocol = self.open_now(dial, factory)
         transport = protocol.transport
         assert transport is not None
@@ -80,19 +84,24 @@ class MemoryDoor:
         transport.set_protocol(protocol)
         transport.server.fail = partial(raise_in_client, protocol)
 
-    def acquired(
-        self, transport: Any, request: ClientRequest, timeout: aiohttp.ClientTimeout, call: object
+    def next_request(
+        self,
+        transport: Any,
+        request: ClientRequest,
+        timeout: aiohttp.ClientTimeout,
+        call: object,
+        ssl: SSLOption,
     ) -> None:
         """Tell the peer who asks next, and what of it; one `Client` for calls that ask the same."""
         client = self._client
         if (
             client is None
             or client.timeout is not timeout
-            or client.ssl is not request.ssl
+            or client.ssl is not ssl
             or client.proxy is not request.proxy
             or client.server_hostname is not request.server_hostname
         ):
-            client = Client(timeout, request.ssl, request.proxy, request.server_hostname)
+            client = Client(timeout, ssl, request.proxy, request.server_hostname)
             self._client = client
         transport.server.expect(self.finder_now(), client, self._attempts, (call, id(request)))
 
@@ -101,16 +110,22 @@ class MemoryDoor:
         """Whether some route may answer where a client connects."""
         return self.finder_now().fails_connections
 
-    def foresee(
-        self, request: ClientRequest, timeout: aiohttp.ClientTimeout, call: object
-    ) -> FailedDial | None:
-        """The connection that fails, where a route says so; the call is recorded then.
+    @property
+    def imitates_connecting(self) -> bool:
+        """Whether resolvers of users are asked, and fingerprints compared."""
+        return True
 
-        What is settled here, but is no failure, is kept for the request.
+    def planned_failure(
+        self, request: ClientRequest, timeout: aiohttp.ClientTimeout, call: object, ssl: SSLOption
+    ) -> FailedDial | None:
+        """The door that fails the connection, if a route says so; the call is recorded then.
+
+        An answer that is settled here but is no failure is kept for the request.
         """
         asked = head_of(request)
         token = call, id(request)
-        attempt = self._attempt_at_connect(asked, request, timeout, token)
+        client = Client(timeout, ssl, request.proxy, request.server_hostname)
+        attempt = self._attempt_at_connect(asked, client, token)
         if attempt is None:
             return None
         fault = attempt.step.answer
@@ -121,22 +136,18 @@ class MemoryDoor:
             return None
         problem = fault.unfit(asked.origin)
         if problem is not None:
-            error = UsageError(problem)
-            attempt.call.exception = error
-            attempt.route.failed(HandlerError(error, asked, attempt.route))
-            raise error
+            raise impossible(problem, attempt)
         if isinstance(fault, TLSFailure):
-            # A client that does not look will not notice, and sends its request.
-            self._attempts.dropped(token, replace(attempt, step=NOT_SAID))
+            # A client that notices nothing in its handshake sends its request.
+            met = attempt if fault.is_met_by_requests else replace(attempt, step=NOT_SAID)
+            self._attempts.dropped(token, met)
         return FailedDial(self, fault, attempt, token)
 
-    def not_sent(self, token: Token) -> None:
-        """Drop what is kept for a request."""
+    def cancel_planned(self, token: Token) -> None:
+        """Drop what is kept for a request, which is not sent."""
         self._attempts.forget(token)
 
-    def _attempt_at_connect(
-        self, asked: Request, request: ClientRequest, timeout: aiohttp.ClientTimeout, token: Token
-    ) -> Attempt | None:
+    def _attempt_at_connect(self, asked: Request, client: Client, token: Token) -> Attempt | None:
         """The call that is being made, with its answer, if that may have to be given now."""
         before = self._attempts.resume(token, asked) if self._attempts.kept else None
         if before is not None:
@@ -150,7 +161,6 @@ class MemoryDoor:
         if not isinstance(outcome, Hit):
             return None
         route = outcome.route
-        client = Client(timeout, request.ssl, request.proxy, request.server_hostname)
         call: Call[Route] = Call(asked, route, asyncio.get_running_loop().time(), client)
         step = outcome.take().drawn()
         route.record(call)
@@ -158,11 +168,18 @@ class MemoryDoor:
             outcome.via.record(call)
         return Attempt(call, route, step, is_due=True)
 
-    def may_redial(self, transport: Any, fail: Redial) -> None:
-        """Have faults that were not foreseen, as the body decided on them, look the same in the client."""
+    def allow_late_failure(self, transport: Any, fail: LateFailure) -> None:
+        """Have faults that the client meets with its request sent look the same in it."""
 
         async def redial(fault: ConnectFault) -> None:
-            await fail(FailedDial(self, fault), traces=[])
+            tls = transport.get_extra_info("ssl_object")
+            if tls is not None:
+                try:
+                    fault.first_read(tls.context, tls.server_hostname)
+                except OSError as exc:
+                    # As aiohttp's protocol tells of a connection that was lost by an error.
+                    raise aiohttp.ClientOSError(*exc.args) from exc
+            await fail(FailedDial(self, fault))
 
         transport.server.redial = redial
 
@@ -187,10 +204,26 @@ class ProxyRefusal(ConnectFault):
         self.reply = reply
 
 
+class RefusingProxy(Router):
+    """What answers at a proxy that refuses; the CONNECT is in the log of the call's own router."""
+
+    def __init__(self, refusal: ProxyRefusal, call: Call[Route], finder: Finder) -> None:
+        super().__init__()
+        self.route("CONNECT", re.compile(".*")).reply(refusal.reply)
+        self._call = call
+        self._finder = finder
+
+    def add_tunnel(self, tunnel: Tunnel) -> None:
+        """Pass it on."""
+        self._call.tunnel = tunnel
+        self._finder.add_tunnel(tunnel)
+
+
 class FailedDial:
     """The door of one connection that fails; see `_aiohttp.connectors.FailingDoor`."""
 
     fails_connections = False
+    imitates_connecting = True
 
     def __init__(
         self,
@@ -200,88 +233,130 @@ class FailedDial:
         token: Token = (None, 0),
     ) -> None:
         self.asks_for_name = isinstance(fault, DNSFailure)
-        self.has_certificate = isinstance(fault, TLSFailure) and fault.kind == "fingerprint"
-        self.look_up = fault.look_up
         self._door = door
         self._fault = fault
         self._attempt = attempt
         self._token = token
+        self._has_waited = False
 
     def open_now(self, dial: Dial, factory: Callable[[], Any]) -> None:
         """None: failing takes its time."""
+
+    async def look_up(self, host: str) -> None:
+        """Fail to look up the name, when it is time."""
+        await self._go_wrong(partial(self._fault.look_up, host))
 
     async def open(
         self, dial: Dial, factory: Callable[[], ResponseHandler]
     ) -> tuple[asyncio.Transport, ResponseHandler]:
         """Fail to connect, or in the handshake; or give a connection that fails later."""
-        attempt = self._attempt
-        task = new_task(self._fault.connect(dial.address))
-        with nullcontext() if attempt is None else attempt.route.keeping(Kept(attempt.call), task):
-            await self._unless_closed(task)
+        if self.asks_for_name and isinstance(dial.address, str):
+            where = f"the connector connects to {dial.address}, and looks up no name"
+            raise impossible(f"{self._fault!r} cannot happen: {where}", self._attempt)
+        await self._go_wrong(partial(self._fault.connect, dial.address))
         if dial.ssl is not None:
             self._fault.shake_hands(dial.ssl, dial.server_hostname)
-        door: MemoryDoor = self._door
-        if isinstance(self._fault, ProxyRefusal):
-            proxy = Router()
-            proxy.route("CONNECT", re.compile(".*")).reply(self._fault.reply)
-            door = RouterDoor(proxy)
-        return await door.open(dial, factory)
+        transport, protocol = await self._door_behind().open(dial, factory)
+        if dial.ssl is not None:
+            self._show_certificate(transport)
+        return transport, protocol
 
-    async def ready(self) -> None:
-        """Wait as the route says before it answers."""
-        attempt = self._attempt
-        if attempt is not None and (attempt.step.delay or attempt.route.gate is not None):
-            waiting = attempt.step.wait(attempt.route.gate)
-            await self._unless_closed(new_task(waiting))
+    def _door_behind(self) -> MemoryDoor:
+        """The door through which a connection is opened that fails later, or not at all."""
+        if isinstance(self._fault, ProxyRefusal) and self._attempt is not None:
+            call = self._attempt.call
+            return RouterDoor(RefusingProxy(self._fault, call, self._door.finder_now()))
+        return self._door
 
-    async def _unless_closed(self, task: asyncio.Task[None]) -> None:
-        """Wait for a task, which ends with the mock.
+    def _show_certificate(self, transport: Any) -> None:
+        if isinstance(self._fault, TLSFailure) and self._fault.kind == "fingerprint":
+            transport.show_certificate(OTHER_CERTIFICATE)
+
+    async def _go_wrong(self, fail: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Wait once, as the route says, then do what the fault does.
 
         Raises:
-            ClientConnectionError: it did.
+            ClientConnectionError: the mock was closed meanwhile.
         """
         attempt = self._attempt
-        if attempt is not None:
-            attempt.route.track(task)
-        try:
-            await asyncio.wait([task])
-        finally:
-            task.cancel()
-        if task.cancelled():
-            raise mock_closed(attempt and attempt.route)
-        task.result()
+        if attempt is None:
+            await fail()
+            return
+        has_waited, self._has_waited = self._has_waited, True
+        if not has_waited and (attempt.step.delay or attempt.route.gate is not None):
+            await until_closed(attempt, attempt.step.wait(attempt.route.gate))
+        await until_closed(attempt, fail(), Kept(attempt.call))
 
     def start_tls(self, transport: Any, protocol: ResponseHandler, dial: Dial) -> None:
         """Fail in the handshake behind a proxy's tunnel, or go on."""
         assert dial.ssl is not None
         self._fault.shake_hands(dial.ssl, dial.server_hostname)
         self._door.start_tls(transport, protocol, dial)
+        self._show_certificate(transport)
 
     def failed(self, exc: BaseException) -> None:
         """Complete the record; the request is not sent."""
-        self._door.not_sent(self._token)
+        self._door.cancel_planned(self._token)
         if self._attempt is not None:
             call = self._attempt.call
             call.exception = exc
             call.elapsed = asyncio.get_running_loop().time() - call.started
 
-    def foresee(self, *args: object) -> None:
+    def planned_failure(self, *args: object) -> None:
         """None: there is no second way to fail."""
 
-    def may_redial(self, *args: object) -> None:
+    def allow_late_failure(self, *args: object) -> None:
         """It is never the way of a request."""
 
-    def acquired(self, *args: object) -> None:
+    def next_request(self, *args: object) -> None:
         """It is never the way of a request."""
 
     async def left(self) -> None:
         """Nothing is held."""
 
 
+def impossible(problem: str, attempt: Attempt | None) -> UsageError:
+    """The error for a call whose fault cannot happen where it goes; it fails the test, too."""
+    error = UsageError(problem)
+    if attempt is not None:
+        attempt.call.exception = error
+        attempt.route.failed(HandlerError(error, attempt.call.request, attempt.route))
+    return error
+
+
+async def until_closed(
+    attempt: Attempt, coroutine: Coroutine[Any, Any, None], kept: Kept | None = None
+) -> None:
+    """Run a coroutine, which ends with the mock; `kept` is the call that a fault keeps waiting by it.
+
+    Raises:
+        ClientConnectionError: the mock was closed.
+    """
+    route = attempt.route
+    task = new_task(coroutine)
+    route.track(task)
+    with nullcontext() if kept is None else route.keeping(kept, task):
+        try:
+            await asyncio.wait([task])
+        finally:
+            task.cancel()
+    if task.cancelled():
+        raise mock_closed(route)
+    task.result()
+
+
 def head_of(request: ClientRequest) -> Request:
     """The request that a client is about to send, without its body."""
-    fields = tuple((name.encode(), value.encode()) for name, value in request.headers.items())
+    fields = tuple((written(name), written(value)) for name, value in request.headers.items())
     return Request(request.method, Origin.of(request.url), request.url.raw_path_qs, raw_headers=fields)
+
+
+def written(value: object) -> bytes:
+    """A name or value of a header as aiohttp writes it: without surrogates.
+
+    It may be anything. aiohttp refuses what is no text when it sends the request.
+    """
+    return str(value).encode("utf-8", "ignore")
 
 
 class RouterDoor(MemoryDoor):

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from aiohttp.tracing import Trace
 
     from .._aiohttp.connectors import Dial
+    from .._http.call import Tunnel
     from .._http.request import Request
     from .._routing.handler_errors import HandlerError
     from .._routing.router import Router
@@ -84,6 +85,11 @@ class Asked:
         """Whether `find_at_connect` may find something."""
         return any(router.fails_connections for router in self._routers)
 
+    def add_tunnel(self, tunnel: Tunnel) -> None:
+        """Keep a tunnel with the first router that names where it leads, else with the first."""
+        routers = self._routers
+        next((router for router in routers if router.names(tunnel.request)), routers[0]).add_tunnel(tunnel)
+
     def failed(self, error: HandlerError) -> None:
         """Keep an error of the user's code for the test, with the first router."""
         self._routers[0].failed(error)
@@ -103,6 +109,12 @@ class InterceptionDoor(MemoryDoor):
         if len(mocks) == 1:
             return mocks[0].router
         return Asked(tuple([mock.router for mock in mocks_here()]))
+
+    @property
+    def imitates_connecting(self) -> bool:
+        """Whether the mock that is asked first does so."""
+        mocks = mocks_here()
+        return not mocks or mocks[0].imitates_connecting
 
     def open_now(self, dial: Dial, factory: Callable[[], ResponseHandler]) -> ResponseHandler:
         """A new connection's protocol.
@@ -176,9 +188,9 @@ async def connect(
     if through.fails_connections:
         return await view.connect(req, traces, timeout)
     # What `view.connect` comes to here, without another coroutine for every call.
-    before_connect(view, req)
+    ssl = before_connect(view, req)
     connection = await connect_through(view, req, traces, timeout)
-    through.acquired(connection.transport, req, timeout, traces)
+    through.next_request(connection.transport, req, timeout, traces, ssl)
     return connection
 
 

@@ -26,7 +26,14 @@ POLICIES = ("error", "allow", "passthrough")
 
 
 class Mock:
-    """What `mock` returns: a context manager, sync and async, that gives the router."""
+    """What `mock` returns: a context manager, sync and async, that gives the router.
+
+    `imitates_connecting` says whether a resolver of the user's own is asked for the names of hosts, and an
+    `aiohttp.Fingerprint` compared with `router.certificate_digest`. The stand-ins for libraries that do
+    neither turn it off.
+    """
+
+    imitates_connecting: bool = True
 
     def __init__(
         self,

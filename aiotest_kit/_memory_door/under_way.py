@@ -11,6 +11,7 @@ Knows sessions and connectors. Knows nothing of routes.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import ref
 
 from .._aiohttp.client import may_be_requesting
 from .._asyncio.tasks import on_loop, running_task
@@ -19,6 +20,7 @@ from .._errors import mock_closed
 if TYPE_CHECKING:
     import asyncio
     from typing import Any
+    from weakref import ReferenceType
 
     import aiohttp
     from aiohttp.client_reqrep import ClientRequest
@@ -35,18 +37,18 @@ class CallsUnderWay:
     apart.
 
     aiohttp makes that list anew for each call of a session, and keeps it over redirects, retries and
-    middlewares.
+    middlewares. The connector is not held: a session that was forgotten has to be collected.
     """
 
     def __init__(self) -> None:
-        self._calls: dict[asyncio.Task[Any], tuple[aiohttp.BaseConnector, list[Trace]]] = {}
+        self._calls: dict[asyncio.Task[Any], tuple[ReferenceType[aiohttp.BaseConnector], list[Trace]]] = {}
         self._most = FEW
 
     def begin(self, connector: aiohttp.BaseConnector, traces: list[Trace]) -> None:
         """Note that the current task has a call."""
         task = running_task()
         if task is not None:
-            self._calls[task] = connector, traces
+            self._calls[task] = ref(connector), traces
             if len(self._calls) > self._most:
                 self._forget_done()
 
@@ -57,8 +59,11 @@ class CallsUnderWay:
     def fail_later(self) -> None:
         """Have each call that goes on fail at its next connection."""
         current = running_task()
-        for task, (connector, traces) in list(self._calls.items()):
-            if task is not current and not task.get_loop().is_closed() and may_be_requesting(task):
+        for task, (reference, traces) in list(self._calls.items()):
+            connector = reference()
+            if connector is None or task is current or task.get_loop().is_closed():
+                continue
+            if may_be_requesting(task):
                 guard(connector, task, traces)
         self._calls.clear()
 

@@ -164,7 +164,7 @@ class ConnectFault(InClient):
         """Why it cannot happen on the way to an origin; None if it can."""
         return None
 
-    def look_up(self, host: str) -> None:
+    async def look_up(self, host: str) -> None:
         """Raise what looking up the name gives."""
 
     async def connect(self, address: object) -> None:
@@ -172,6 +172,9 @@ class ConnectFault(InClient):
 
     def shake_hands(self, context: ssl.SSLContext, hostname: str | None) -> None:
         """Raise what the TLS handshake gives."""
+
+    def first_read(self, context: ssl.SSLContext, hostname: str | None) -> None:
+        """Raise what reading the reply gives, the handshake over."""
 
     async def play(self, exchange: Exchange) -> None:
         """Fail a call whose request has come already, as if it had not."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .._asyncio.tasks import new_task
 from .._errors import UnmatchedRequest, mock_closed
 from .._http.body import Incoming
-from .._http.call import Call
+from .._http.call import Call, Tunnel
 from .._http.readers import RequestReader, refusal_of_length
 from .._http.reply import Reply
 from .._http.writers import (
@@ -64,6 +64,8 @@ class Peer(Flow):
     # What every connection begins with; a connection is made for nearly every test.
     _client: Client | None = None
     _attempts: Attempts | None = None
+    _tunnel: Tunnel | None = None
+    """What the client asked a proxy for, of which this plays the part."""
     _token: Token = (None, 0)
     _head_of: Request | None = None
     """The unfinished request that was looked up by its head."""
@@ -184,6 +186,7 @@ class Peer(Flow):
             if resumed is not None:
                 if resumed.is_due:
                     resumed.call.request = request
+                    resumed.call.tunnel = self._tunnel
                 self._answer(resumed.call, resumed.route, resumed.next_step())
                 return
         try:
@@ -191,9 +194,13 @@ class Peer(Flow):
         except Exception as exc:
             self._finder_failed(request, exc)
             return
-        if request.method == "CONNECT" and not answers_connect(outcome):
-            self._open_tunnel(request)
-        elif isinstance(outcome, Hit):
+        if request.method == "CONNECT":
+            self._tunnel = Tunnel(request)
+            self._finder.add_tunnel(self._tunnel)
+            if not answers_connect(outcome):
+                self._open_tunnel(request)
+                return
+        if isinstance(outcome, Hit):
             self._answer_hit(request, outcome)
         else:
             self._refuse(outcome)
@@ -261,7 +268,7 @@ class Peer(Flow):
 
     def _answer_hit(self, request: Request, hit: Hit) -> None:
         route = hit.route
-        call: Call[Route] = Call(request, route, self.loop.time(), self._client)
+        call: Call[Route] = Call(request, route, self.loop.time(), self._client, self._tunnel)
         step = hit.take()
         route.record(call)
         if hit.via is not None:
@@ -300,7 +307,7 @@ class Peer(Flow):
 
     def _refuse(self, miss: Miss) -> None:
         text = miss.explain()
-        call: Call[Route] = Call(miss.request, None, self.loop.time(), self._client)
+        call: Call[Route] = Call(miss.request, None, self.loop.time(), self._client, self._tunnel)
         call.exception = error = UnmatchedRequest(text)
         miss.record(call)
         if self.fail is not None:

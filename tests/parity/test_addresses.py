@@ -195,7 +195,7 @@ async def test_trust_env(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_what_the_client_asked_of_tls(router: Router, session: aiohttp.ClientSession) -> None:
     """`ssl=`, `server_hostname=` and `timeout=` of each call are recorded."""
     context = ssl.create_default_context()
-    print_ = aiohttp.Fingerprint(b"\x00" * 32)
+    print_ = aiohttp.Fingerprint(router.certificate_digest)
     timeout = aiohttp.ClientTimeout(total=7)
     asked: list[dict[str, Any]] = [
         {},

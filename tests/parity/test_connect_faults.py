@@ -27,6 +27,7 @@ from aiotest_kit import (
     mock,
     mock_session,
 )
+from aiotest_kit._aiohttp.resolvers import FixedResolver
 from tests.parity.conftest import Door
 
 URL = "https://a.test/x"
@@ -225,9 +226,31 @@ def test_unknown_kind() -> None:
     kind: Any = "rotten"
     with pytest.raises(UsageError) as caught:
         TLSFailure(kind)
-    assert "TLSFailure('rotten'): kinds are untrusted, expired, wrong-host, protocol, fingerprint" == str(
-        caught.value
+    assert (
+        "TLSFailure('rotten'): kinds are untrusted, expired, wrong-host, protocol, fingerprint, closed, "
+        "reset, alert, version, client-certificate" == str(caught.value)
     )
+    with pytest.raises(UsageError) as caught:
+        DNSFailure(kind)
+    assert "DNSFailure('rotten'): kinds are not-found, temporary, no-errno, timeout" == str(caught.value)
+
+
+def test_delay_that_is_none() -> None:
+    """A look-up takes a number of seconds."""
+    with pytest.raises(UsageError) as caught:
+        DNSFailure(delay=-1)
+    assert "a delay is in seconds, 0 or more; got -1" == str(caught.value)
+
+
+def test_how_faults_are_shown() -> None:
+    """A fault is shown as one writes it."""
+    shown = [DNSFailure(), DNSFailure("temporary"), DNSFailure(delay=2), DNSFailure("timeout", delay=0.5)]
+    assert [
+        "DNSFailure()",
+        "DNSFailure('temporary')",
+        "DNSFailure(delay=2)",
+        "DNSFailure('timeout', delay=0.5)",
+    ] == [repr(fault) for fault in shown]
 
 
 async def test_found_by_the_body_and_not_noticed(door: Door) -> None:
@@ -307,6 +330,52 @@ async def test_a_delay_before_a_connection_fails(door: Door) -> None:
             with pytest.raises(aiohttp.ClientConnectorError):
                 await session.get(f"https://a.test/{number}")
             assert 5 * (number + 1) == pytest.approx(clock.now, abs=0.1)
+
+
+@pytest.mark.parametrize("limit", ["connect", "sock_connect"])
+@pytest.mark.parametrize(
+    "fault", [Refuse(), TLSFailure("expired"), TLSFailure("closed"), DNSFailure()], ids=repr
+)
+async def test_a_delay_that_is_longer_than_the_timeout(fault: object, limit: str, door: Door) -> None:
+    """What takes longer than the client waits is a timeout; a look-up is no part of `sock_connect`."""
+    route = door.router.get(URL).reply(fault, delay=60)
+    timeout = aiohttp.ClientTimeout(**{limit: 5})
+    async with door.no_waiting() as clock, door.open_session(timeout=timeout) as session:
+        assert isinstance(clock, VirtualClock)
+        exc = await raised(session)
+        is_late = isinstance(fault, DNSFailure) and limit == "sock_connect"
+        assert (60 if is_late else 5) == pytest.approx(clock.now, abs=0.1)
+    expected = aiohttp.ClientConnectorDNSError if is_late else aiohttp.ConnectionTimeoutError
+    assert expected is type(exc)
+    # aiohttp's session makes its own exception of the one with which connecting ended.
+    assert (exc if is_late else exc.__cause__) is route.calls.one().exception
+
+
+async def test_the_delay_of_a_look_up(door: Door) -> None:
+    """A look-up may take its time by itself, beside what the route says."""
+    door.router.get(URL).reply(DNSFailure("temporary", delay=5), delay=2)
+    async with door.no_waiting() as clock, door.open_session() as session:
+        assert isinstance(clock, VirtualClock)
+        exc = await raised(session)
+        assert 7 == pytest.approx(clock.now, abs=0.1)
+    assert socket.EAI_AGAIN == exc.errno
+
+
+async def test_several_addresses(door: Door) -> None:
+    """Each address of a host is tried, after one delay."""
+
+    class Two(FixedResolver):
+        async def resolve(self, host: str, port: int = 0, family: Any = 0) -> Any:
+            (found,) = await super().resolve(host, port, family)
+            return [found, {**found, "host": "192.0.2.2"}]
+
+    door.router.get(URL).reply(Refuse(), delay=5)
+    connector = aiohttp.TCPConnector(resolver=Two())
+    async with door.no_waiting() as clock, door.open_session(connector=connector) as session:
+        assert isinstance(clock, VirtualClock)
+        exc = await raised(session)
+        assert 5 == pytest.approx(clock.now, abs=0.1)
+    assert "Connect call failed ('192.0.2.2', 443)" == exc.strerror
 
 
 async def test_a_gate_before_a_connection_fails(door: Door) -> None:

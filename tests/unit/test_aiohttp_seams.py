@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import gc
 import importlib
 import inspect
 import ssl
@@ -20,8 +21,8 @@ from aiohttp.test_utils import RawTestServer
 from multidict import CIMultiDict
 from yarl import URL
 
-from aiotest_kit import Router, mock, mock_session
-from aiotest_kit._aiohttp import client, connectors as connectors_module, stand_ins
+from aiotest_kit import Refuse, Router, TLSFailure, mock, mock_session
+from aiotest_kit._aiohttp import client, connectors as connectors_module, resolvers, stand_ins
 from aiotest_kit._aiohttp.client import (
     connect_through,
     full_url,
@@ -32,9 +33,10 @@ from aiotest_kit._aiohttp.client import (
     show_headers,
     stream_reader,
 )
-from aiotest_kit._aiohttp.connectors import Dial, MemoryTCPConnector
+from aiotest_kit._aiohttp.connectors import Dial, LateFailure, MemoryTCPConnector
 from aiotest_kit._aiohttp.server import watch_handlers
 from aiotest_kit._aiohttp.stand_ins import View, follow_loop, view_of
+from aiotest_kit._memory_door.door import FailedDial, RouterDoor
 
 VERSION = tuple(int(part) for part in aiohttp.__version__.split(".")[:2])
 
@@ -111,10 +113,10 @@ OF_EVERY_CONNECTOR = (
     "_cleanup_closed_handle",
     "_cleanup_closed_transports",
 )
-OF_TCP_CONNECTORS = ("_cached_hosts", "_resolver", "_throttle_dns_futures", "_resolve_host_tasks")
+OF_TCP_CONNECTORS = ("_cached_hosts", "_resolver", "_ssl", "_throttle_dns_futures")
 SINCE = {"_resolver_owner": (3, 12)}
 OF_RESPONSES = ("_cache", "_headers", "_raw_headers")
-OF_OTHERS = ("_compression_force", "_limit", "_limit_per_host", "_payload", "_ttl", "_waiter")
+OF_OTHERS = ("_compression_force", "_connector", "_limit", "_limit_per_host", "_payload", "_ttl", "_waiter")
 
 
 @pytest.mark.parametrize(("path", "parameters"), FUNCTIONS.items())
@@ -130,9 +132,9 @@ def test_functions(path: str, parameters: str) -> None:
 
 def test_every_private_name_is_listed() -> None:
     """Whatever is touched by a private name has its seam above."""
-    own = {"_ahead", "_door", "_dial", "_over", "_stood_for", "_told", "_view"}
+    own = {"_ahead", "_door", "_dial", "_look_up", "_over", "_stood_for", "_told", "_view"}
     names = set()
-    for module in (client, connectors_module, stand_ins):
+    for module in (client, connectors_module, resolvers, stand_ins):
         for node in ast.walk(ast.parse(inspect.getsource(module))):
             if isinstance(node, ast.Attribute):
                 names.add(node.attr)
@@ -240,15 +242,15 @@ class Recorded:
 
     fails_connections = False
 
-    def foresee(self, *args: object) -> None:
+    imitates_connecting = True
+
+    def planned_failure(self, *args: object) -> None:
         raise NotImplementedError
 
-    def may_redial(self, *args: object) -> None:
+    def allow_late_failure(self, *args: object) -> None:
         raise NotImplementedError
 
-    def acquired(
-        self, transport: Any, request: ClientRequest, timeout: aiohttp.ClientTimeout, token: object
-    ) -> None:
+    def next_request(self, *args: object) -> None:
         raise NotImplementedError
 
 
@@ -314,8 +316,8 @@ async def test_dials(
 
 
 async def test_what_a_view_shares() -> None:
-    """A view shares with its connector what counts connections, and nothing that holds one."""
-    shared_by_design = {"_acquired", "_acquired_per_host", "_waiters"}
+    """A view shares with its connector what counts connections and look-ups, and nothing that holds one."""
+    shared_by_design = {"_acquired", "_acquired_per_host", "_waiters", "_resolve_host_tasks"}
     async with connectors() as (tcp, unix):
         for connector in (tcp, unix):
             view = view_of(connector, Recorded(OSError()))
@@ -348,6 +350,55 @@ async def test_pooled_connections() -> None:
         stays(isinstance(protocol, ResponseHandler), "BaseConnector._conns: protocols in its pairs")
         stays(isinstance(since, float), "BaseConnector._conns: times in its pairs")
         stays(protocol.is_connected(), "ResponseHandler.is_connected")
+
+
+async def test_connector_of_a_connection() -> None:
+    """A connection is given back to its connector, which may be another than the one that opened it."""
+    router = Router()
+    router.get("https://api.test/").reply(TLSFailure())
+    async with mock_session(router) as session:
+        for _ in range(2):
+            async with session.get("https://api.test/", ssl=False) as response:
+                await response.read()
+            await asyncio.sleep(0)
+        pooled = vars(session.connector)["_conns"]
+
+        stays(2 == sum(map(len, pooled.values())), "Connection._connector: what is released to it is pooled")
+
+
+async def test_a_request_that_was_forgotten() -> None:
+    """A request and its connector can be collected, and then there is nothing left to fail."""
+    router = Router()
+    route = router.get("http://api.test/")
+    failures: list[LateFailure] = []
+    door = RouterDoor(router)
+    door.allow_late_failure = lambda transport, fail: failures.append(fail)  # type: ignore[method-assign]
+    router.get("http://elsewhere.test/").reply(Refuse()).optional()
+    async with aiohttp.ClientSession(connector=MemoryTCPConnector(door)) as session:
+        await (await session.get("http://api.test/")).read()
+    gc.collect()
+    (fail,) = failures
+
+    await fail(FailedDial(door, Refuse()))
+
+    stays(1 == len(route.calls), "ClientRequest: it could be collected")
+
+
+@pytest.mark.parametrize(
+    ("of_connector", "of_request"),
+    [(True, True), (False, True), (True, False), (True, ssl.create_default_context())],
+    ids=["default", "connector", "request", "context"],
+)
+async def test_ssl_options(of_connector: Any, of_request: Any) -> None:
+    """A request without `ssl=` of its own has True, and its connector's holds."""
+    connector = aiohttp.TCPConnector(ssl=of_connector)
+    router = Router()
+    route = router.get("https://api.test/")
+    async with mock_session(router, connector=connector) as session:
+        await session.get("https://api.test/", ssl=of_request)
+    (client,) = [call.client for call in route.calls]
+    expected = of_connector if of_request is True else of_request
+    stays(client is not None and expected is client.ssl, "ClientRequest.ssl, TCPConnector._ssl")
 
 
 @pytest.mark.parametrize("is_traced", [False, True], ids=["plain", "traced"])

@@ -115,6 +115,7 @@ class aiointercept(Asserted):  # the library's own spelling
                 "passthrough" if self.passthrough_unmatched else "error"
             )
             self._mock = mock(self._router, unmatched=unmatched)
+            self._mock.imitates_connecting = False
             self._mock.open()
         else:
             self._serve()

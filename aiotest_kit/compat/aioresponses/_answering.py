@@ -84,6 +84,8 @@ class Answering:
 class Passing(Mock):
     """A mock that lets out, or to others, what no stub answers, and says so of a call that one does not."""
 
+    imitates_connecting = False
+
     @property
     def lets_some_out(self) -> bool:
         """Whether the request in hand may go to the network at all."""

@@ -48,6 +48,7 @@ class ResponsesMockServer:
         router = Router()
         router.any("*://*:*/{_:.*}").optional().serve(self._answer)
         self._mock = mock(router, loopback=False)
+        self._mock.imitates_connecting = False
         self._routes: list[tuple[Route, Any]] = []
         self._history: list[RoutingLog] = []
         self._unmatched: list[web.BaseRequest] = []
