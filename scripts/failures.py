@@ -36,12 +36,20 @@ PROXY = "http://proxy.test:3128"
 FAULTS = (
     Refuse(),
     DNSFailure(),
+    DNSFailure("temporary"),
+    DNSFailure("no-errno"),
+    DNSFailure("timeout"),
     ConnectTimeout(),
     TLSFailure("untrusted"),
     TLSFailure("wrong-host"),
     TLSFailure("expired"),
     TLSFailure("protocol"),
     TLSFailure("fingerprint"),
+    TLSFailure("closed"),
+    TLSFailure("reset"),
+    TLSFailure("alert"),
+    TLSFailure("version"),
+    TLSFailure("client-certificate"),
     ProxyError(407),
     Disconnect(),
     Reset(),
@@ -75,7 +83,20 @@ assert route.calls.one().attempts == 2
 ```
 
 What happens before a connection (`Refuse`, `DNSFailure`, `ConnectTimeout`, `TLSFailure`) is the memory
-door's; all else works behind a socket too.
+door's; all else works behind a socket too. `delay=` goes with these faults as well, and counts for the
+client's `connect` and `sock_connect` timeouts: what takes longer than they allow is a timeout.
+
+`DNSFailure` is a look-up that fails: the name is `"not-found"` (the default), the name server fails for now
+(`"temporary"`, EAI_AGAIN), the resolver gives no errno (`"no-errno"`, as aiohttp's `AsyncResolver` with
+aiodns), or it gives up (`"timeout"`). `DNSFailure("temporary", delay=5)` is a look-up that takes 5 seconds.
+
+`TLSFailure` is a handshake that fails. A client that does not verify (`ssl=False`) does not notice the first
+three, `"untrusted"`, `"wrong-host"` and `"expired"`, nor `"fingerprint"` if it pins none. Every client
+notices a server that does not speak TLS (`"protocol"`), closes the connection (`"closed"`), resets it
+(`"reset"`), refuses the handshake (`"alert"`) or the versions of TLS that the client speaks (`"version"`), or
+wants a `"client-certificate"`. With TLS 1.3 a client learns the last one only when it reads the reply, so the
+request fails, and an idempotent one is sent once more; with TLS 1.2 it is as `"alert"`.
+
 `Flaky(fault, rate, seed, reply=...)` is a fault in some calls, the same
 ones for a seed, and `reply` in the others.
 
