@@ -83,6 +83,8 @@ class Upstream(Router):
                 raise UsageError(f"router= is a Router; got {one_line(router)}")
             # The same table, log and prefix, whatever a router consists of.
             vars(self).update(vars(router))
+        # A router may have a `find` of its own.
+        self._finder: Router = self if router is None else router
         self.unix: str | None = None
         self._address: TcpAddress | UnixAddress
         if unix is None:
@@ -276,7 +278,7 @@ class Upstream(Router):
         url = self._url_at(serving.port)
         authority = self._authority
         context = None if authority is None else authority.server_context([url.host or ""])
-        serving.start(self, Origin.of(url), context)
+        serving.start(self._finder, Origin.of(url), context)
         self._url, self._serving = url, serving
         self.enter()
         self._earlier_errors = len(self.handler_errors)

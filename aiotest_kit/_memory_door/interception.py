@@ -46,17 +46,17 @@ __all__ = ["close_mock", "open_mock"]
 
 
 class Asked:
-    """Several routers in turn: the first that answers does; a miss is the first one's."""
+    """Several routers in turn: the first that answers does; if none does, the first one's outcome counts."""
 
     def __init__(self, routers: tuple[Router, ...]) -> None:
         self._routers = routers
 
     def find(self, request: Request) -> Hit | Miss:
-        """The first hit, or what was nearest in the first router."""
-        first: Miss | None = None
+        """The first hit that does not yield, or what the first router found."""
+        first: Hit | Miss | None = None
         for router in self._routers:
             outcome = router.find(request)
-            if isinstance(outcome, Hit):
+            if isinstance(outcome, Hit) and not outcome.yields:
                 return outcome
             first = first or outcome
         assert first is not None

@@ -13,11 +13,13 @@ from .._errors import UsageError
 from .._routing.handler_errors import raise_handler_error
 from .._routing.router import Router
 from .interception import close_mock, open_mock
+from .open_mocks import mocks_here
 
 if TYPE_CHECKING:
     import asyncio
     from types import TracebackType
 
+    from .._http.request import Request
 
 __all__ = ["Mock", "mock"]
 
@@ -106,6 +108,15 @@ class Mock:
     def lets_some_out(self) -> bool:
         """Whether a request to somewhere else may go to the network at all."""
         return self.unmatched == "passthrough" or self.router.lets_some_out
+
+    def lets_out(self, request: Request, local: bool) -> bool:
+        """Whether a request that no mock answers goes to the network, where this mock is asked first."""
+        return (local and self.loopback) or self.unmatched == "passthrough"
+
+    @staticmethod
+    def open_here() -> tuple[Mock, ...]:
+        """The open mocks that a request made here asks, in their order."""
+        return mocks_here()
 
 
 def mock(

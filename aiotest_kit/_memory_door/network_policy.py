@@ -34,7 +34,7 @@ def goes_out(connector: aiohttp.BaseConnector, req: ClientRequest) -> bool:
             return False
         if mock.router.lets_out(request):
             return True
-    return not mocks or (local and mocks[0].loopback) or mocks[0].unmatched == "passthrough"
+    return not mocks or mocks[0].lets_out(request, local)
 
 
 def is_local(connector: aiohttp.BaseConnector, req: ClientRequest) -> bool:

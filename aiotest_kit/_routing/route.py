@@ -401,12 +401,14 @@ class Kept:
 class Hit(NamedTuple):
     """The route that answers a request; `via` is the mount through which it was found, if any.
 
-    `reply` is the answer, where whoever found the route says so and not its sequence.
+    `reply` is the answer, where whoever found the route says so and not its sequence. With `yields`, it is
+    given only if none of the mocks that are asked later has an answer.
     """
 
     route: Route
     via: Route | None = None
     reply: Reply | None = None
+    yields: bool = False
 
     def take(self) -> Step:
         """The answer; of a sequence the next one, used once."""
