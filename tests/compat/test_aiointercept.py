@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import logging
 import re
 import threading
@@ -658,14 +659,42 @@ async def test_log_says_what_came_nearest(
     assert [message] == caplog.messages
 
 
-async def test_host_that_nothing_is_registered_for(memory: Opened) -> None:
-    """The call fails as any failed connection, and says what came nearest."""
-    memory.mock.get(f"{HOST}/x")
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    "url", ["http://api.test/", "https://api.test/", "http://192.0.2.1/", "http://localhost:9/"]
+)
+@pytest.mark.parametrize(
+    "registered",
+    [
+        pytest.param(None, id="nothing"),
+        pytest.param("http://api.test/x", id="the host"),
+        pytest.param("http://other.test/", id="another host"),
+        pytest.param(re.compile(r"http://api\.test/x$"), id="a pattern"),
+    ],
+)
+async def test_unmatched(
+    memory: Opened,
+    registered: Any,
+    url: str,
+    method: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The connection is dropped, whatever is registered; the log says what came nearest."""
+    if registered is not None:
+        memory.mock.get(registered)
 
-    with pytest.raises(aiohttp.ClientConnectionError, match="no route answered GET http://other"):
-        await memory.session.get("http://other.test/")
+    with pytest.raises(aiohttp.ServerDisconnectedError, match="Server disconnected"):
+        await memory.session.request(method, url, data=b"sent")
 
-    assert [("GET", URL("http://other.test/"))] == list(memory.mock.requests)
+    assert [(method, URL(url))] == [key for key, _ in memory.mock.ordered_requests]
+    assert 1 == len(caplog.messages)
+    assert caplog.messages[0].startswith("aiointercept: no ")
+
+
+async def test_unmatched_by_another_client(memory: Opened) -> None:
+    """The server drops the connection, too."""
+    with pytest.raises((ConnectionError, http.client.HTTPException)):
+        urllib.request.urlopen(memory.mock.server_url)  # noqa: ASYNC210  # that it blocks is the point
 
 
 @pytest.mark.parametrize(
@@ -733,6 +762,7 @@ async def test_passthrough_of_what_is_unmatched(real: str) -> None:
         aiohttp.ClientSession() as session,
     ):
         mock.get(f"{real}/a?b=c", body="stub")
+        mock.get(f"{real}/other")
         mock.get(re.compile(f"{real}/d"), body="stub")
         answers = [
             await (await session.get(f"{real}{path}")).text()

@@ -1,19 +1,83 @@
-"""What is registered: the routes of the kit that stand for it, how often each was used, what was meant."""
+"""What is registered: the kit's routes that stand for it, and what happens to requests that none answers."""
 
 from __future__ import annotations
 
 import difflib
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
+
+from ... import Hit, Router
+from .._open_mocks import others_claim
+from .compat import normalize_host
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from yarl import URL
 
-    from ... import Request, Route, Router
+    from ... import Miss, Origin, Request, Route
 
-__all__ = ["MockResponse", "Registered", "diagnosis"]
+__all__ = ["MockResponse", "Registered", "Registrations", "diagnosis"]
+
+
+class Registrations(Router):
+    """The routes of one `aiointercept`. Requests that they do not answer are dropped, unless other mocks do.
+
+    `drop` answers such a request. `let_out` has the hosts whose requests go to the network instead; with
+    `lets_rest_out` all requests do. `relayed` has a route for each origin whose unmatched requests are
+    relayed to the real server, so that they are recorded.
+    """
+
+    def __init__(
+        self, drop: Callable[[Request], object], let_out: Collection[str], lets_rest_out: bool
+    ) -> None:
+        super().__init__()
+        self.relayed: dict[Origin, Route] = {}
+        self._dropped = self.unlisted().reply(drop)
+        self._let_out = let_out
+        self._lets_rest_out = lets_rest_out
+
+    def find(self, request: Request) -> Hit | Miss:
+        """The route that answers, or the one for what is left over, which gives way to other mocks."""
+        outcome = super().find(request)
+        if isinstance(outcome, Hit):
+            return outcome
+        return Hit(self.relayed.get(request.origin, self._dropped), yields=True)
+
+    def claims(self, request: Request) -> bool:
+        """Whether something is registered for a request, or it has to be relayed."""
+        return super().claims(request) or request.origin in self.relayed
+
+    def names(self, request: Request) -> bool:
+        """Whether a request to this machine is answered here.
+
+        As in aiointercept, names such as localhost are intercepted whatever is registered, and addresses are
+        not: an app under test is reached by its address.
+        """
+        if is_address(request.origin.host) or self._lets_rest_out:
+            return super().names(request)
+        return not self._names_let_out(request)
+
+    def lets_out(self, request: Request) -> bool:
+        """Whether a request goes to the network: its host is to be let out, and no mock stubs it."""
+        return self._names_let_out(request) and not others_claim(self, request)
+
+    @property
+    def lets_some_out(self) -> bool:
+        """Whether some host is to be let out."""
+        return bool(self._let_out)
+
+    def _names_let_out(self, request: Request) -> bool:
+        return normalize_host(request.origin.host) in self._let_out
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is an IP address."""
+    try:
+        return bool(ip_address(host))
+    except ValueError:
+        return False
 
 
 class MockResponse:

@@ -13,15 +13,14 @@ import re
 import warnings
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from functools import wraps
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from aiohttp import hdrs
 from yarl import URL
 
-from ... import Disconnect, Reply, Router, Upstream, mock
+from ... import Disconnect, Origin, Reply, Upstream, mock
 from ._assertions import Asserted
-from ._registered import MockResponse, Registered, diagnosis
+from ._registered import MockResponse, Registered, Registrations, diagnosis
 from ._replies import JSON, Body, CallbackResult, collected, once, options_of, reply_of
 from ._requests import AiointerceptRequest, AiointerceptRequestKwargs, address_of, canonical_url
 from .compat import merge_params, normalize_host, normalize_url
@@ -80,13 +79,12 @@ class aiointercept(Asserted):  # the library's own spelling
         self.handlers: dict[tuple[str, str], Registered] = {}
         self.patterns_handler: dict[tuple[re.Pattern[str], str], Registered] = {}
         self._mock_external_urls = mock_external_urls
-        self._let_out = frozenset(normalize_host(URL(url).raw_host or url) for url in passthrough or ())
-        self._router = Router()
+        let_out = frozenset(normalize_host(URL(url).raw_host or url) for url in passthrough or ())
+        self._router = Registrations(self._drop, let_out, passthrough_unmatched)
         self._mock: Mock | None = None
         self._upstream: Upstream | None = None
         self._started = False
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._guarded: set[str] = set()
         self._read = 0
         self._requests: dict[tuple[str, URL], list[AiointerceptRequest]] = {}
         self._ordered: list[tuple[tuple[str, URL], AiointerceptRequest]] = []
@@ -285,8 +283,12 @@ class aiointercept(Asserted):  # the library's own spelling
         return self._register_url(normalize_url(url), method)
 
     def _register_url(self, url: URL, method: str) -> Registered:
-        """A route for one URL, with its host guarded below it."""
-        self._guard(url)
+        """A route for one URL."""
+        if self.passthrough_unmatched:
+            # Relayed, as its other requests are recorded too.
+            origin = Origin.of(url)
+            if origin not in self._router.relayed:
+                self._router.relayed[origin] = self._router.unlisted().forward(url.origin())
         # The query is for `_chosen` to compare; a server has one host, whatever its clients call it.
         target = url.with_query(None) if self._mock_external_urls else URL(url.raw_path, encoded=True)
         registered = Registered(self._router, method, target, self._chosen)
@@ -298,25 +300,6 @@ class aiointercept(Asserted):  # the library's own spelling
         registered = Registered(self._router, method, pattern, self._chosen)
         self.patterns_handler[pattern, method] = registered
         return registered
-
-    def _guard(self, url: URL) -> None:
-        """Answer what a host is asked and nothing is registered for; once for each host."""
-        if not self._mock_external_urls:
-            return
-        host = normalize_host(url.raw_host or "")
-        # Other ports of this machine are other services, of an app under test for instance.
-        exactly = self.passthrough_unmatched or is_address(host)
-        origin = str(url.origin()) if exactly else f"*://{host}:*"
-        if origin not in self._guarded:
-            self._guarded.add(origin)
-            if self.passthrough_unmatched:
-                self._router.any(under(origin)).optional().forward(origin)
-            else:
-                self._refuse(origin)
-
-    def _refuse(self, origin: str) -> None:
-        """Close the connection of what asks an origin for something that is not registered."""
-        self._router.any(under(origin), where=self._is_left_over).optional().reply(Disconnect())
 
     # Answering.
 
@@ -331,13 +314,11 @@ class aiointercept(Asserted):  # the library's own spelling
                 return registered
         return None
 
-    def _is_left_over(self, request: Request) -> bool:
-        """Whether nothing is registered for a request any more; the log says what came nearest."""
-        left_over = self._chosen(request) is None
-        if left_over:
-            key = (str(canonical_url(request)), request.method)
-            logger.warning("%s", diagnosis(key, self.handlers, self.patterns_handler))
-        return left_over
+    def _drop(self, request: Request) -> Disconnect:
+        """Close the connection of a request that nothing answers; the log says what came nearest."""
+        key = (str(canonical_url(request)), request.method)
+        logger.warning("%s", diagnosis(key, self.handlers, self.patterns_handler))
+        return Disconnect()
 
     def _answering(self, callback: Callback) -> Callable[[Request], Awaitable[Reply]]:
         """A handler that asks a callback; an async one runs on the loop on which it was registered."""
@@ -383,14 +364,10 @@ class aiointercept(Asserted):  # the library's own spelling
         self._router.reset()
         self.handlers.clear()
         self.patterns_handler.clear()
-        self._guarded.clear()
+        self._router.relayed.clear()
         self._requests.clear()
         self._ordered.clear()
         self._read = 0
-        if self._let_out:
-            self._router.passthrough(lambda request: normalize_host(request.origin.host) in self._let_out)
-        if not self._mock_external_urls:
-            self._refuse("")
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:
@@ -399,16 +376,3 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
-
-
-def is_address(host: str) -> bool:
-    """Whether a host is an IP address."""
-    try:
-        return bool(ip_address(host))
-    except ValueError:
-        return False
-
-
-def under(origin: str) -> str:
-    """The template of everything at an origin."""
-    return f"{origin}/{{_:.*}}"
