@@ -240,6 +240,57 @@ async def test_route_with_a_rule_of_its_own(
     assert (200, "with key") == await answered(session, headers={"X-Key": "k"}, data="sent")
 
 
+async def test_upload_in_pieces(server: ResponsesMockServer, session: aiohttp.ClientSession) -> None:
+    """A function is called before the body has come."""
+    begun = asyncio.Event()
+
+    async def handler(request: web.BaseRequest) -> web.Response:
+        begun.set()
+        return web.Response(text=await request.text())
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"a"
+        await begun.wait()
+        yield b"b"
+
+    server.add(response=handler)
+    async with session.post(URL, data=pieces()) as answer:
+        assert "ab" == await answer.text()
+
+
+async def test_route_used_up_meanwhile(server: ResponsesMockServer, session: aiohttp.ClientSession) -> None:
+    """A rule that takes time may find its route used by another request."""
+    asked: list[web.BaseRequest] = []
+    both = asyncio.Event()
+
+    class Slow(Route):
+        async def matches(self, request: web.BaseRequest) -> bool:
+            asked.append(request)
+            if len(asked) == 2:
+                both.set()
+            await both.wait()
+            return True
+
+    server.add(route=Slow(), response="once")
+
+    answers = await asyncio.gather(answered(session), answered(session))
+
+    assert [200, 500] == sorted(status for status, _ in answers)
+
+
+async def test_many_routes(server: ResponsesMockServer, session: aiohttp.ClientSession) -> None:
+    """Each is found among thousands, with and without a query, in order with those for any path."""
+    for number in range(3000):
+        server.add("api.test", f"/{number}", response=str(number))
+    server.add("api.test", "/0?a=1", response="with a query", match_querystring=True)
+    server.add(re.compile("api"), response="any", repeat=2)
+
+    urls = ["/2999", "/0", "/0?a=1", "/0", "/other"]
+    assert ["2999", "0", "with a query", "any", "any"] == [
+        (await answered(session, f"http://api.test{url}"))[1] for url in urls
+    ]
+
+
 async def test_order_and_repeat(server: ResponsesMockServer, session: aiohttp.ClientSession) -> None:
     """The first route that matches answers, as often as it repeats; then the next."""
     server.add(response=Response(text="first"), repeat=2)

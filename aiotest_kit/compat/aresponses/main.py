@@ -10,7 +10,6 @@ from __future__ import annotations
 import inspect
 import math
 import re
-from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -18,7 +17,8 @@ import pytest
 from aiohttp import web
 from multidict import CIMultiDict
 
-from ... import RealConnector, Router, mock
+from ... import RealConnector, mock
+from ._plan import Place, Plan, PlannedRouter
 from ._routes import RawResponse, Route, RoutingLog
 from .errors import NoRouteFoundError, UnorderedRouteCallError, UnusedRouteError
 from .utils import ANY
@@ -45,11 +45,9 @@ class ResponsesMockServer:
 
     def __init__(self, **settings: Any) -> None:
         """Nothing happens yet; `settings` are those of `BaseTestServer`, and none is needed."""
-        router = Router()
-        router.any("*://*:*/{_:.*}").optional().serve(self._answer)
-        self._mock = mock(router, loopback=False)
+        self._plan = Plan()
+        self._mock = mock(PlannedRouter(self._plan, self._answer), loopback=False)
         self._mock.imitates_connecting = False
-        self._routes: list[tuple[Route, Any]] = []
         self._history: list[RoutingLog] = []
         self._unmatched: list[web.BaseRequest] = []
         self._unordered: Route | None = None
@@ -97,7 +95,7 @@ class ResponsesMockServer:
                 match_querystring=match_querystring,
                 repeat=repeat,
             )
-        self._routes.append((route, response))
+        self._plan.add(route, response)
 
     def add_local_passthrough(self, repeat: float = INFINITY) -> None:
         """Let requests to 127.0.0.1 go where they would."""
@@ -130,7 +128,7 @@ class ResponsesMockServer:
         Raises:
             UnusedRouteError: the first such route.
         """
-        for route, _ in self._routes:
+        for route in self._plan:
             if not (ignore_infinite_repeats and route.repeat == self.INFINITY):
                 raise UnusedRouteError(f"Unused Route: {route}")
 
@@ -174,17 +172,13 @@ class ResponsesMockServer:
 
     async def _find(self, request: web.BaseRequest) -> tuple[Route | None, web.StreamResponse | None]:
         """The first route that matches, used once, and what it answers."""
-        for place, (route, response) in enumerate(self._routes):
-            if await route.matches(request):
-                route.repeat -= 1
-                if route.repeat <= 0:
-                    del self._routes[place]
-                else:
-                    # A response can be sent once.
-                    self._routes[place] = route, copy(response)
-                if place and self._unordered is None:
+        for number in self._plan.numbers(Place(request.host, request.path, request.path_qs)):
+            route = self._plan.route(number)
+            # A rule may have waited, and another request used the route up.
+            if route is not None and await route.matches(request) and self._plan.route(number) is route:
+                if self._unordered is None and not self._plan.is_first(number):
                     self._unordered = route
-                return route, await response_of(response, request)
+                return route, await response_of(self._plan.use(number), request)
         self._unmatched.append(request)
         return None, None
 
