@@ -6,6 +6,7 @@ import asyncio
 import sys
 import unittest
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
@@ -13,11 +14,11 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from aiotest_kit import UsageError
+from aiotest_kit import UnmatchedRequest, UsageError, mock
 from aiotest_kit.compat.aioresponses import aioresponses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
 PLACE = "http://api.test/a"
 
@@ -169,6 +170,94 @@ async def test_the_inner_one_answers(session: aiohttp.ClientSession) -> None:
         assert 202 == (await session.get("http://api.test/out")).status
 
     outer.assert_called_once_with("http://api.test/out")
+
+
+class Waiting:
+    """Something that a call waits for, in one way or another."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.over = asyncio.Event()
+
+    async def wait(self, *_: object, **__: object) -> None:
+        self.begun.set()
+        await self.over.wait()
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        await self.wait()
+        yield b"a"
+
+
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "behind a mock"])
+@pytest.mark.parametrize("where", ["callback", "trace"])
+async def test_calls_under_way(where: str, beside: bool, no_network: list[str]) -> None:
+    """A call for which a stub was found gets its answer, another fails. A new start need not wait."""
+    before = aiohttp.BaseConnector.connect.__code__
+    waiting, trace = Waiting(), aiohttp.TraceConfig()
+    m = aioresponses()
+    m.get(PLACE, status=201, callback=waiting.wait if where == "callback" else None)
+    if where == "trace":
+        trace.on_request_start.append(waiting.wait)
+
+    async with aiohttp.ClientSession(trace_configs=[trace]) as session:
+        m.start()
+        with mock() if beside else nullcontext():
+            call = asyncio.create_task(session.get(PLACE))
+            await waiting.begun.wait()
+            m.stop()
+        assert not m._matches
+        m.start()
+        m.get(PLACE, status=203)
+        async with aiohttp.ClientSession() as other:
+            assert 203 == (await other.get(PLACE)).status
+        m.stop()
+        waiting.over.set()
+        if where == "trace" and beside:
+            with pytest.raises(UnmatchedRequest):
+                await call
+        else:
+            assert 201 == (await call).status
+
+    assert before is aiohttp.BaseConnector.connect.__code__
+    assert [] == no_network
+
+
+async def test_end_while_data_is_read(no_network: list[str]) -> None:
+    """No stub has been looked for yet: the call fails."""
+    waiting = Waiting()
+    async with aiohttp.ClientSession() as session:
+        with aioresponses() as m:
+            m.post(PLACE)
+            call = asyncio.create_task(session.post(PLACE, data=waiting.pieces()))
+            await waiting.begun.wait()
+        waiting.over.set()
+        with pytest.raises(aiohttp.ClientConnectionError, match="the mock was closed before it answered"):
+            await call
+
+    assert [] == no_network
+
+
+async def test_a_call_that_began_before_is_for_the_mock_alone(no_network: list[str]) -> None:
+    """A stand-in that is opened later neither answers it, nor lets it out, nor takes its miss."""
+    m = aioresponses()
+
+    async def open_it(*_: object) -> None:
+        m.start()
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_start.append(open_it)
+    with mock() as router:
+        router.get(PLACE).reply(201)
+        for expected in (201, None):
+            async with aiohttp.ClientSession(trace_configs=[trace]) as session:
+                if expected is None:
+                    with pytest.raises(UnmatchedRequest):
+                        await session.post(PLACE)
+                else:
+                    assert expected == (await session.get(PLACE)).status
+            m.stop()
+        assert 1 == len(router.misses)
+    assert [] == no_network
 
 
 @pytest.fixture

@@ -56,6 +56,31 @@ async def test_methods(method: str, m: aioresponses, session: aiohttp.ClientSess
     assert f"Connection refused: {other} {PLACE}" == str(caught.value)
 
 
+async def test_which_of_several_answers(m: aioresponses, session: aiohttp.ClientSession) -> None:
+    """The one added first that matches and is not used up. Suites may change the stubs themselves."""
+    m.post(re.compile("http://api"), status=201)
+    m.get(re.compile("http://other"), status=202)
+    m.get(PLACE, status=203)
+    m.get(re.compile("http://api"), status=204, repeat=True)
+    m.get(PLACE, status=205)
+
+    assert [203, 204] == [(await session.get(PLACE)).status for _ in range(2)]
+    del m._matches["4"]
+    m._matches["mine"] = core.RequestMatch(PLACE, status=206)
+    assert [205, 206] == [(await session.get(PLACE)).status for _ in range(2)]
+    assert ["1", "2"] == list(m._matches)
+
+
+async def test_many_stubs(m: aioresponses, session: aiohttp.ClientSession) -> None:
+    """Each is found among thousands, in whatever order they are asked for."""
+    for number in range(3000):
+        m.get(f"http://api.test/{number}", body=str(number))
+
+    for number in (*range(2990, 3000), *range(10)):
+        async with session.get(f"http://api.test/{number}") as response:
+            assert str(number) == await response.text()
+
+
 @pytest.mark.parametrize(
     ("options", "status", "reason", "body"),
     [

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiohttp import hdrs
 
+from ._bodies import copied
 from .compat import merge_params, normalize_url
 
 if TYPE_CHECKING:
@@ -33,16 +33,6 @@ class RequestCall(NamedTuple):
         if method == hdrs.METH_POST:
             kept.setdefault("data", None)
         return cls(args, kept)
-
-
-def copied(value: Any) -> Any:
-    """A deep copy, which later changes do not reach; of what cannot be copied, itself."""
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    try:
-        return deepcopy(value)
-    except Exception:  # whatever the value's own way of copying raises
-        return value
 
 
 class CallAsserts:

@@ -124,13 +124,17 @@ class RequestMatch:
         self.exception: BaseException | type[BaseException] | None = (
             AsyncTimeoutError("Connection timeout test") if timeout else exception
         )
-        self.headers = headers
+        if headers is None or isinstance(headers, dict):
+            # Later changes of the dict are not seen.
+            headers = CIMultiDict(headers or ())
+        self.headers: Headers | None = headers
         self.content_type = content_type
         self.response_class = response_class
         self.repeat = repeat
         self.reason = reason
         self.callback = callback
-        self.left = None if repeat is True else max(int(repeat), 1)
+        # A count below 1 is for ever, as in aioresponses; only False is once.
+        self.left = 1 if repeat is False else None if repeat is True or repeat < 1 else int(repeat)
 
     def __repr__(self) -> str:
         return f"RequestMatch('{self.url_or_pattern}')"

@@ -7,34 +7,31 @@ network, and is answered with what the stub says: cookies, redirects, hooks and 
 from __future__ import annotations
 
 import inspect
-import threading
 from functools import partial, wraps
-from itertools import count
 from re import Pattern
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from aiohttp import ClientConnectionError, ClientResponse, ClientSession, hdrs
-from multidict import CIMultiDict
 from yarl import URL
 
-from aiotest_kit import UsageError, around_requests
+from aiotest_kit import UsageError
 
-from ._answering import Answering, Answers, Passing
 from ._asserts import CallAsserts, RequestCall
-from ._stubs import CallbackResult, RequestMatch, Shown
+from ._order import calls
+from ._stand_in import StandIn
+from ._stubs import CallbackResult, RequestMatch
 from .compat import AIOHTTP_VERSION, merge_params, normalize_url, stream_reader_factory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from contextlib import AbstractContextManager
     from types import TracebackType
 
     from typing_extensions import Unpack
 
-    from aiotest_kit import Calls, Route, SessionCall
+    from aiotest_kit import Calls, Route
 
-    from ._stubs import Callback, Result, StubOptions
+    from ._stubs import Callback, StubOptions
 
 # `ClientResponse` is among them because suites replace it here.
 __all__ = [
@@ -78,21 +75,22 @@ class aioresponses(CallAsserts):
         self.passthrough_unmatched = passthrough_unmatched
         self.requests: dict[tuple[str, URL], list[RequestCall]] = {}
         self._param = param
-        self._passthrough = passthrough
-        self._matches: dict[str, RequestMatch] = {}
-        # Sessions of several threads may ask at once.
-        self._lock = threading.Lock()
-        self._responses: list[ClientResponse] = []
-        self._numbers = count(1)
-        self._answers = Answers()
-        # What no stub answers has to be let out, or be answered by what else is open.
-        self._mock = Passing(self._answers, "passthrough")
-        self._around: AbstractContextManager[None] | None = None
+        self._stand_in = StandIn(self, passthrough, own_response_class)
 
     @property
     def calls(self) -> Calls[Route]:
         """Every request that was answered, as it was sent, and what was sent back; also redirects."""
-        return self._answers.calls
+        return self._stand_in.router.calls
+
+    @property
+    def _matches(self) -> dict[str, RequestMatch]:
+        """The stubs that are left, which suites look at."""
+        return self._stand_in.stubs.matches
+
+    @property
+    def _responses(self) -> list[ClientResponse]:
+        """The responses that were given, which suites look at."""
+        return self._stand_in.responses
 
     # Its life.
 
@@ -119,29 +117,26 @@ class aioresponses(CallAsserts):
         Raises:
             UsageError: it has begun already.
         """
-        if self._around is not None:
+        if self._stand_in.is_started:
             raise UsageError("this aioresponses is started already; aioresponses() makes another one")
         self.requests = {}
         self.calls.clear()
-        self._mock.open()
-        self._around = around_requests(self._answer)
-        self._around.__enter__()
+        self._stand_in.open()
+        calls.open()
 
     def stop(self) -> None:
         """End: close the responses and forget the stubs. The calls stay."""
         for response in self._responses:
             response.close()
-        if self._around is not None:
-            self._around.__exit__(None, None, None)
-            self._around = None
-            self._mock.close()
+        if self._stand_in.is_started:
+            calls.close()
+            self._stand_in.close()
         self.clear()
 
     def clear(self) -> None:
         """Forget the stubs and the responses. The calls stay."""
         self._responses.clear()
-        with self._lock:
-            self._matches.clear()
+        self._stand_in.stubs.clear()
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """`function` with this open while it runs, and given to it; pytest gives it the rest."""
@@ -241,84 +236,12 @@ class aioresponses(CallAsserts):
             reason=reason,
             callback=callback,
         )
-        with self._lock:
-            self._matches[str(next(self._numbers))] = stub
+        self._stand_in.stubs.add(stub)
 
-    # Answering a call.
 
-    async def _answer(self, call: SessionCall) -> ClientResponse:
-        """The response to a call of a session, which sees what this raises."""
-        changes: dict[str, Any] = {}
-        given = {**call.kwargs}
-        if hasattr(given.get("data"), "__aiter__"):
-            # Its pieces come once, and are to be seen in `requests` too.
-            changes["data"] = given["data"] = b"".join([piece async for piece in given["data"]])
-        if call.session.closed:
-            raise RuntimeError("Session is closed")
-        if call.session.headers:
-            given["headers"] = merged_headers(call.session.headers, given.get("headers"))
-        url = normalize_url(merge_params(call.url, given.get("params")))
-        if self._passthrough and str(url).startswith(tuple(self._passthrough)):
-            return await call.send(**changes)
-        self.requests.setdefault((call.method, url), []).append(RequestCall.of(call.method, call.args, given))
-        shown = await self._shown(call.method, url, given)
-        if shown is None:
-            if self.passthrough_unmatched:
-                return await call.send(**changes)
-            raise ClientConnectionError(f"Connection refused: {call.method} {url}")
-        kind = None if ClientResponse is aiohttp.ClientResponse else ClientResponse
-        answering = Answering(shown, given.get("headers"), kind)
-        response = await self._answers.send(call, answering, changes)
-        self._responses.append(response)
-        asked = given.get("raise_for_status")
-        check = call.session.raise_for_status if asked is None else asked
-        if check is not False:
-            await raise_for_status(response, check)
-        return response
-
-    async def _shown(self, method: str, url: URL, given: Mapping[str, Any]) -> list[Shown] | None:
-        """What to answer: with all redirects on the way, if they are followed; None if a stub is missing."""
-        keywords = given if "allow_redirects" in given else {"allow_redirects": True, **given}
-        # aiohttp stops behind so many; 0 is no limit.
-        most = given.get("max_redirects", 10) if keywords["allow_redirects"] else 1
-        chain: list[Shown] = []
-        while not most or len(chain) < most:
-            result = await self._result(method, url, keywords)
-            if result is None:
-                return None
-            chain.append(Shown.of(result, url))
-            target = chain[-1].location
-            if target is None:
-                break
-            method, url = hdrs.METH_GET, target
-        return chain
-
-    async def _result(self, method: str, url: URL, keywords: Mapping[str, Any]) -> Result | None:
-        """What the first stub says that matches and is not used up; None if there is none.
-
-        Raises:
-            The exception of the stub, or what its callback raises.
-        """
-        taken = self._take(method, url)
-        if taken is None:
-            return None
-        key, stub = taken
-        result = stub if stub.callback is None else await stub.ask(stub.callback, url, keywords)
-        if stub.left == 0:
-            with self._lock:
-                self._matches.pop(key, None)
-        if stub.exception is not None:
-            raise stub.exception
-        return result
-
-    def _take(self, method: str, url: URL) -> tuple[str, RequestMatch] | None:
-        """The first stub that matches and is not used up, used once, and its key."""
-        with self._lock:
-            for taken in self._matches.items():
-                if taken[1].match(method, url):
-                    taken[1].take()
-                    return taken
-        return None
+def own_response_class() -> Callable[..., ClientResponse] | None:
+    """The class that a suite has put in the place of `ClientResponse` in this module; None if it has not."""
+    return None if ClientResponse is aiohttp.ClientResponse else ClientResponse
 
 
 def last_parameter(function: Callable[..., Any]) -> str | None:
@@ -337,18 +260,3 @@ def without_parameter(function: Callable[..., Any], name: str | None) -> inspect
     return signature.replace(
         parameters=[parameter for parameter in signature.parameters.values() if parameter.name != name]
     )
-
-
-def merged_headers(defaults: Mapping[str, str], given: Any) -> CIMultiDict[str]:
-    """The headers of a session with those of a call, which replace the session's by name."""
-    headers = CIMultiDict(defaults)
-    headers.update(given or {})
-    return headers
-
-
-async def raise_for_status(response: ClientResponse, check: Any) -> None:
-    """Raise for a bad status, or as a function of the user's does."""
-    if check is True:
-        response.raise_for_status()
-    else:
-        await check(response)
