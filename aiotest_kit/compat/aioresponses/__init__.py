@@ -1,7 +1,10 @@
-"""The interface of aioresponses 0.7.9: `from aiotest_kit.compat.aioresponses import aioresponses`.
+"""Stands in for aioresponses 0.7.9: import `aioresponses` from here, and nothing else has to change.
 
-What it does, and where it differs, is in `docs/migrate/aioresponses.md`.
+It is a pytest plugin, too, for the fixture of pytest-aioresponses:
+`pytest_plugins = ["aiotest_kit.compat.aioresponses"]`. `docs/migrate/aioresponses.md` lists what differs.
 """
+
+import sys
 
 from .core import CallbackResult, aioresponses
 
@@ -9,3 +12,7 @@ __version__ = "0.7.9"
 """The version of aioresponses whose behaviour this is."""
 
 __all__ = ["CallbackResult", "aioresponses"]
+
+if "pytest" in sys.modules:
+    # Suites without pytest do not pay for it.
+    from .pytest_plugin import aioresponses_fixture as aioresponses_fixture
