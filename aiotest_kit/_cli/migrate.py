@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .._text import counted
-from .rewrite import FIXTURES, HOME, LIBRARIES, Finding, Plan, lines_of, plan
+from .minimums import NOTE, outdated
+from .places import REQUIREMENTS, VISIBLE, kind_of, mentions
+from .rewrite import DISTRIBUTIONS, FIXTURES, HOME, MODULES, Finding, Plan, lines_of, plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -26,13 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 PYTHON = (".py", ".pyi")
-SETTINGS = re.compile(
-    r"pyproject\.toml|setup\.cfg|tox\.ini|pytest\.ini|Pipfile|environment.*\.ya?ml"
-    r"|.*(requirements|constraints).*\.(txt|in)"
-)
-FOLDERS_OF_SETTINGS = {"requirements", "constraints"}
 SETTINGS_IN_PYTHON = ("noxfile.py", "setup.py")
-MENTION = re.compile(rf"(?<![\w.-])({'|'.join(LIBRARIES)})(?![\w-])")
+NAMES_ONE = re.compile("|".join(MODULES).encode())
 SKIPPED_FOLDERS = {"__pycache__", "node_modules", "site-packages", "build", "dist"}
 
 
@@ -45,14 +42,13 @@ class Text:
     encoding: str
 
     @classmethod
-    def read(cls, path: Path) -> Text:
+    def of(cls, path: Path, data: bytes) -> Text:
         """The text of a Python file.
 
         Raises:
             SyntaxError: its encoding is not known.
             UnicodeDecodeError: it is not in its encoding.
         """
-        data = path.read_bytes()
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
         return cls(path, data.decode(encoding), encoding)
 
@@ -65,8 +61,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Migrate what the arguments name; the exit status is 0 if nothing is left to do, else 1."""
     parser = argparse.ArgumentParser(
         prog="python -m aiotest_kit migrate",
-        description=f"Point imports of {', '.join(LIBRARIES)} to {HOME}; only show how, without --write.",
-        epilog="Exit status: 0 if nothing is left to do, 1 if something is, 2 if the arguments are wrong.",
+        description=(
+            f"Point imports of {', '.join(DISTRIBUTIONS)} to {HOME}, and list what is left to you; without "
+            "--write, only show how."
+        ),
+        epilog=f"Exit status: 0 if nothing is left to do, 1 if something is, 2 on wrong arguments. {NOTE}.",
     )
     parser.add_argument("path", nargs="+", type=Path, help="a file, or a folder with all that is in it")
     parser.add_argument("--write", action="store_true", help="change the files")
@@ -79,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def files_in(paths: Iterable[Path]) -> Iterator[Path]:
-    """The files that may have to change, in order; of a folder, without environments and hidden folders."""
+    """The files that may have to change, in order; of a folder, only what is the project's own work."""
     for path in paths:
         if not path.is_dir():
             yield path
@@ -88,20 +87,14 @@ def files_in(paths: Iterable[Path]) -> Iterator[Path]:
             subfolders[:] = sorted(name for name in subfolders if is_of_project(Path(folder, name)))
             for name in sorted(names):
                 path = Path(folder, name)
-                if name.endswith(PYTHON) or is_settings(path):
+                if name.endswith(PYTHON) or kind_of(path) is not None:
                     yield path
-
-
-def is_settings(path: Path) -> bool:
-    """Whether a file that is not Python may name what the project needs."""
-    in_folder = path.parent.name in FOLDERS_OF_SETTINGS and path.name.endswith((".txt", ".in"))
-    return in_folder or SETTINGS.fullmatch(path.name) is not None
 
 
 def is_of_project(folder: Path) -> bool:
     """Whether a folder is the project's own work."""
-    hidden = folder.name.startswith(".") or folder.name in SKIPPED_FOLDERS
-    return not hidden and not (folder / "pyvenv.cfg").exists()
+    hidden = folder.name.startswith(".") and folder.name not in VISIBLE
+    return not hidden and folder.name not in SKIPPED_FOLDERS and not (folder / "pyvenv.cfg").exists()
 
 
 class Migration:
@@ -113,41 +106,60 @@ class Migration:
         self.edits = 0
         self.edited_files = 0
         self.reports: list[str] = []
+        self.installs = False
+        self.too_old: list[tuple[Path, Finding]] = []
 
     def run(self) -> int:
         """Go through the files; the exit status."""
-        own = [name for name in LIBRARIES if any(is_home_of(path, name) for path in self.files)]
+        own = [name for name in MODULES if any(is_home_of(path, name) for path in self.files)]
         for name in own:
             self.reports.append(f"{name}: left alone, as a module of that name is in the project")
         needed: dict[str, tuple[Path, int]] = {}
         provided: set[str] = set()
         for path in self.files:
-            if path.suffix not in PYTHON:
-                self.report(path, mentions(path))
-                continue
-            if path.name in SETTINGS_IN_PYTHON:
-                self.report(path, mentions(path))
-            planned = self.migrate(path, own)
+            planned = self.read(path, own)
             provided |= planned.provided
             for fixture, line in planned.fixtures.items():
                 needed.setdefault(fixture, (path, line))
         self.report_fixtures(needed, provided)
+        self.report_minimums()
         self.print_summary()
         return 1 if self.reports or (self.edits and not self.write) else 0
 
-    def migrate(self, path: Path, own: list[str]) -> Plan:
-        """Change one Python file, or show how it would change."""
+    def read(self, path: Path, own: list[str]) -> Plan:
+        """Do what there is to do about one file."""
         try:
-            text = Text.read(path)
-            planned = plan(text.source, own)
+            data = path.read_bytes()
         except OSError as exc:
             self.report(path, [Finding(1, f"cannot be read: {exc.strerror}")])
             return Plan()
+        planned = Plan()
+        if path.suffix in PYTHON and NAMES_ONE.search(data):
+            planned = self.migrate(path, data, own)
+        if path.suffix not in PYTHON or path.name in SETTINGS_IN_PYTHON:
+            self.read_settings(path, data.decode(errors="replace"), own, planned)
+        self.report(path, sorted(planned.findings, key=lambda finding: finding.line))
+        return planned
+
+    def read_settings(self, path: Path, text: str, own: list[str], planned: Plan) -> None:
+        """Add to the plan what a file says that is not imported: what is installed, or told to a tool."""
+        kind = kind_of(path) or REQUIREMENTS
+        told = {finding.line for finding in planned.findings}
+        for finding, about in mentions(text, kind, own):
+            self.installs = self.installs or about.installs
+            if finding.line not in told:
+                planned.findings.append(finding)
+        if kind.installs:
+            self.too_old += [(path, finding) for finding in outdated(text)]
+
+    def migrate(self, path: Path, data: bytes, own: list[str]) -> Plan:
+        """Change one Python file, or show how it would change."""
+        try:
+            text = Text.of(path, data)
+            planned = plan(text.source, own)
         except (SyntaxError, ValueError) as exc:
             line = getattr(exc, "lineno", None) or 1
-            self.report(path, [Finding(line, f"not understood, and left as it is: {exc}")])
-            return Plan()
-        self.report(path, planned.findings)
+            return Plan(findings=[Finding(line, f"not understood, and left as it is: {exc}")])
         if planned.edits:
             self.edits += len(planned.edits)
             self.edited_files += 1
@@ -163,19 +175,28 @@ class Migration:
         self.reports.extend(f"{path}:{finding.line}: {finding.text}" for finding in findings)
 
     def report_fixtures(self, needed: dict[str, tuple[Path, int]], provided: set[str]) -> None:
-        """Say once for each library how its fixtures are to be had."""
+        """Say once for each plugin how its fixtures are to be had."""
         told = set()
-        for fixture, (path, line) in needed.items():
-            library = FIXTURES[fixture]
-            if fixture not in provided and library not in told:
-                told.add(library)
-                how = f'write pytest_plugins = ["{HOME}.{library}"] in the top conftest.py'
-                self.report(path, [Finding(line, f"the fixture {fixture} came with {library}; {how}")])
+        for name, (path, line) in needed.items():
+            fixture = FIXTURES[name]
+            if name not in provided and fixture not in told:
+                told.add(fixture)
+                how = f'write pytest_plugins = ["{HOME}.{fixture.plugin}"] in the top conftest.py'
+                came = f"the fixture {name} came with {fixture.distribution}"
+                self.report(path, [Finding(line, f"{came}; {how}")])
+
+    def report_minimums(self) -> None:
+        """Say which requirements have to rise, if aiotest-kit is to be one."""
+        if self.installs or self.edits:
+            for path, finding in self.too_old:
+                self.report(path, [finding])
 
     def print_summary(self) -> None:
         """What was found, for the terminal; the diff alone goes to stdout."""
         for line in self.reports:
             print(line, file=sys.stderr)
+        if self.installs:
+            print(NOTE, file=sys.stderr)
         done = "rewrote" if self.write else "would rewrite"
         print(
             f"{done} {counted(self.edits, 'import')} in {counted(self.edited_files, 'file')}; "
@@ -187,19 +208,6 @@ class Migration:
 def is_home_of(path: Path, library: str) -> bool:
     """Whether a file is a module, or in a package, of the library's name."""
     return path.stem == library or (path.parent.name == library and path.stem == "__init__")
-
-
-def mentions(path: Path) -> Iterator[Finding]:
-    """The lines of a settings file that name a library."""
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as exc:
-        yield Finding(1, f"cannot be read: {exc.strerror}")
-        return
-    for number, line in enumerate(text.splitlines(), 1):
-        match = MENTION.search(line.partition("#")[0])
-        if match:
-            yield Finding(number, f"{match[0]} is named; aiotest-kit takes its place")
 
 
 def diff_of(path: Path, before: str, after: str) -> str:

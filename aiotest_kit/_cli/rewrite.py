@@ -9,31 +9,55 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["FIXTURES", "HOME", "LIBRARIES", "Edit", "Finding", "Plan", "exists", "lines_of", "plan"]
+__all__ = [
+    "DISTRIBUTIONS",
+    "FIXTURES",
+    "HOME",
+    "MODULES",
+    "Edit",
+    "Finding",
+    "Plan",
+    "exists",
+    "lines_of",
+    "plan",
+]
 
 HOME = "aiotest_kit.compat"
-LIBRARIES = ("aioresponses", "aiointercept", "aresponses")
-FIXTURES = {
-    "aresponses": "aresponses",
-    "aiointercept_mock": "aiointercept",
-    "aiointercept_server": "aiointercept",
-}
-"""Fixtures that came with a library's pytest plugin, and the library."""
+DISTRIBUTIONS = ("pytest-aioresponses", "aioresponses", "aiointercept", "aresponses")
+MODULES = tuple(name.replace("-", "_") for name in DISTRIBUTIONS)
 
-DOTTED = re.compile(rf"({'|'.join(LIBRARIES)})(\.[A-Za-z_]\w*)+")
-REQUIREMENT = re.compile(rf"({'|'.join(LIBRARIES)})\s*(\[[^]]*\])?\s*[<>=!~;@].*")
+
+class Fixture(NamedTuple):
+    """Where a fixture came from, and the module of the kit that is a pytest plugin with it."""
+
+    distribution: str
+    plugin: str
+
+
+FIXTURES = {
+    "aioresponses": Fixture("pytest-aioresponses", "aioresponses"),
+    "aresponses": Fixture("aresponses", "aresponses"),
+    "aiointercept_mock": Fixture("aiointercept", "aiointercept"),
+    "aiointercept_server": Fixture("aiointercept", "aiointercept"),
+}
+"""The fixtures of the libraries' pytest plugins."""
+
+DOTTED = re.compile(rf"({'|'.join(MODULES)})(\.[A-Za-z_]\w*)+")
+REQUIREMENT = re.compile(rf"({'|'.join((*DISTRIBUTIONS, *MODULES))})\s*(\[[^]]*\])?\s*[<>=!~;@].*")
 SPACE = r"(?:[ \t\f]|\\\r?\n)+"
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$")
 LOADERS = ("__import__", "find_spec", "import_module", "importorskip")
+ASKERS = ("getfixturevalue", "usefixtures")
 
 Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef"
 
@@ -82,7 +106,7 @@ def plan(source: str, own: Iterable[str] = ()) -> Plan:
         SyntaxError: it is not Python.
         ValueError: it is not text, but for instance has null bytes.
     """
-    return Reading(source, frozenset(LIBRARIES).difference(own)).plan()
+    return Reading(source, frozenset(MODULES).difference(own)).plan()
 
 
 def lines_of(source: str) -> list[str]:
@@ -127,7 +151,10 @@ class Reading:
     def __init__(self, source: str, libraries: frozenset[str]) -> None:
         self.source = source
         self.libraries = libraries
-        self.tree = ast.parse(source)
+        with warnings.catch_warnings():
+            # What Python warns of, such as "\s" in a text, is no matter of the migration.
+            warnings.simplefilter("ignore")
+            self.tree = ast.parse(source)
         self.lines = lines_of(source)
         self.starts = [0]
         for line in self.lines:
@@ -273,8 +300,8 @@ class Reading:
         """One plugin's name."""
         in_kit = name.removeprefix(f"{HOME}.")
         if self.names_library(in_kit) and exists(in_kit):
-            library = library_of(in_kit)
-            self.result.provided |= {fixture for fixture, of in FIXTURES.items() if of == library}
+            plugin = library_of(in_kit).removeprefix("pytest_")
+            self.result.provided |= {name for name, fixture in FIXTURES.items() if fixture.plugin == plugin}
         start, end = self.span(node)
         literal = self.source[start:end]
         if in_kit == name and self.names_library(name) and exists(name) and literal[1:-1] == name:
@@ -283,22 +310,33 @@ class Reading:
 
     def read_function(self, node: Function) -> None:
         """The fixtures that a function asks for, or is."""
-        decorators = [dotted_name(getattr(each, "func", each)) for each in node.decorator_list]
-        is_fixture = any(name.rpartition(".")[2] == "fixture" for name in decorators)
-        if is_fixture:
-            self.result.provided.add(node.name)
-        if is_fixture or node.name.startswith("test"):
+        decorators = {dotted_name(getattr(each, "func", each)): each for each in node.decorator_list}
+        is_fixture = False
+        for name, decorator in decorators.items():
+            if name.rpartition(".")[2] == "fixture":
+                is_fixture = True
+                self.result.provided.add(keyword_of(decorator, "name") or node.name)
+        # What a library's decorator gives is no fixture.
+        if (is_fixture or node.name.startswith("test")) and not any(map(self.names_library, decorators)):
             for argument in parameters(node):
-                if library_of(FIXTURES.get(argument.arg, "")) in self.libraries:
-                    self.result.fixtures.setdefault(argument.arg, argument.lineno)
+                self.use_fixture(argument.arg, argument)
+
+    def use_fixture(self, name: str, node: ast.arg | ast.Constant) -> None:
+        """Note the first use of a fixture of a library's plugin."""
+        if name in FIXTURES and FIXTURES[name].plugin in self.libraries:
+            self.result.fixtures.setdefault(name, node.lineno)
 
     # Names in text.
 
     def read_call(self, node: ast.Call) -> None:
-        """A module that is loaded by its name."""
+        """A module that is loaded by its name, or fixtures that are asked for by theirs."""
         loader = dotted_name(node.func).rpartition(".")[2]
         first = node.args[0] if node.args else None
-        if loader in LOADERS and isinstance(first, ast.Constant) and first.value in self.libraries:
+        if loader in ASKERS:
+            for argument in node.args:
+                if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+                    self.use_fixture(argument.value, argument)
+        elif loader in LOADERS and isinstance(first, ast.Constant) and first.value in self.libraries:
             self.settled.add(first)
             self.find(first, f"{first.value!r} is loaded by name; write '{HOME}.{first.value}'")
 
@@ -321,6 +359,15 @@ class Reading:
                 self.find(node, f"{value!r} is a name in a text, and {HOME}.{value} does not exist")
         elif REQUIREMENT.fullmatch(value) and any(value.startswith(name) for name in self.libraries):
             self.find(node, f"{value!r} is a requirement; aiotest-kit takes its place")
+
+
+def keyword_of(node: ast.expr, name: str) -> str | None:
+    """The text that a call is given as a keyword; None if there is none."""
+    keywords = node.keywords if isinstance(node, ast.Call) else []
+    for keyword in keywords:
+        if keyword.arg == name and isinstance(keyword.value, ast.Constant):
+            return str(keyword.value.value)
+    return None
 
 
 def is_module(dotted: str) -> bool:

@@ -2,12 +2,16 @@
 
 import subprocess
 import sys
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from aiotest_kit.__main__ import main
+from aiotest_kit._cli.minimums import MINIMUMS
 
+NOTE = "aiotest-kit requires aiohttp>=3.10.11, pytest>=8.2, pytest-aiohttp>=1.0.5, pytest-asyncio>=0.24"
 BEFORE = "from aiointercept import aiointercept\n\nx = 1\n"
 AFTER = "from aiotest_kit.compat.aiointercept import aiointercept\n\nx = 1\n"
 
@@ -91,10 +95,10 @@ def test_diff_without_a_last_line_end(project: Path, capsys: pytest.CaptureFixtu
 
 def test_what_is_left_is_told_with_its_place(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each place to look at has its file and line; the status says that there are some."""
-    put(project, "a/broken.py", "def (:\n")
-    put(project, "a/nul.py", b"x = 1\0\n")
-    put(project, "a/not_utf8.py", b"x = '\xff'\n")
-    put(project, "a/odd.py", b"# coding: nothing\n")
+    put(project, "a/broken.py", "def aresponses(:\n")
+    put(project, "a/nul.py", b"aresponses = 1\0\n")
+    put(project, "a/not_utf8.py", b"aresponses = '\xff'\n")
+    put(project, "a/odd.py", b"# coding: nothing\nimport aresponses\n")
     put(project, "b/test_patch.py", "import os\npatch('aiointercept.core.CallbackResult')\n")
     put(project, "pyproject.toml", "[project]\ndependencies = [\n  'aresponses>=3',\n]\n# aioresponses\n")
     put(project, "noxfile.py", "def test(session):\n    session.install('pytest', 'aresponses')\n")
@@ -115,6 +119,7 @@ def test_what_is_left_is_told_with_its_place(project: Path, capsys: pytest.Captu
         "a/odd.py:1",
         "b/test_patch.py:2",
         "requirements/test.txt:1",
+        NOTE,
         "rewrote 0 imports in 0 files; 9 places to look at",
     ]
     assert "pyproject.toml:3: aresponses is named; aiotest-kit takes its place" == lines[1]
@@ -137,10 +142,213 @@ def test_file_that_cannot_be_read(project: Path, capsys: pytest.CaptureFixture[s
     ]
 
 
+IN_MYPY = "aioresponses is named in the settings of mypy; aiotest_kit.compat is typed and needs no exception"
+NAMED = {
+    "requirements": (
+        "requirements/test.txt",
+        "aioresponses==0.7.9 \\\n    --hash=sha256:00\n",
+        ["1: aioresponses is named; aiotest-kit takes its place"],
+    ),
+    "two in a line": (
+        "pyproject.toml",
+        '[dependency-groups]\ntest = ["aioresponses", "pytest_aioresponses", "aiohttp<3.14"]\n',
+        ["2: aioresponses and pytest-aioresponses are named; aiotest-kit takes their place"],
+    ),
+    "settings of mypy and of a tool beside requirements": (
+        "pyproject.toml",
+        '[[tool.mypy.overrides]]\nmodule = "aioresponses.*"\n[tool.ruff.lint.isort]\n'
+        'known-third-party = ["aresponses"]\n[tool.poetry.group.dev.dependencies]\naiointercept = "^1"\n',
+        [
+            f"2: {IN_MYPY}",
+            "4: aresponses is named in the settings of a tool; the imports are from aiotest_kit.compat now",
+            "6: aiointercept is named; aiotest-kit takes its place",
+        ],
+    ),
+    "sections of setup.cfg": (
+        "setup.cfg",
+        "[options.extras_require]\ntests =\n    aioresponses\n[mypy-aioresponses.*]\n[tool:pytest]\n"
+        "addopts = -p aiointercept\n",
+        [
+            "3: aioresponses is named; aiotest-kit takes its place",
+            f"4: {IN_MYPY}",
+            "6: aiointercept is named in the settings of a tool; the imports are from aiotest_kit.compat now",
+        ],
+    ),
+    "settings of mypy": (
+        "mypy.ini",
+        "[mypy-aioresponses.*]\nignore_missing_imports = True\n",
+        [f"1: {IN_MYPY}"],
+    ),
+    "settings of a tool": (
+        ".isort.cfg",
+        "[settings]\nknown_third_party = aioresponses\n",
+        ["2: aioresponses is named in the settings of a tool; the imports are from aiotest_kit.compat now"],
+    ),
+    "a workflow of GitHub": (
+        ".github/workflows/ci.yml",
+        "steps:\n  # aioresponses\n  - run: pip install pytest aioresponses\n",
+        ["3: aioresponses is named in a workflow; install aiotest-kit in its place"],
+    ),
+    "a workflow of GitLab": (
+        ".gitlab-ci.yml",
+        "test:\n  script: [pip install aresponses]\n",
+        ["2: aresponses is named in a workflow; install aiotest-kit in its place"],
+    ),
+    "pre-commit": (
+        ".pre-commit-config.yaml",
+        "additional_dependencies: [aioresponses]\n",
+        ["1: aioresponses is named for a pre-commit hook; install aiotest-kit in its place"],
+    ),
+    "an image": (
+        "docker/Dockerfile.test",
+        "FROM python\nRUN pip install aioresponses\n",
+        ["2: aioresponses is named for an image; install aiotest-kit in its place"],
+    ),
+    "a script": (
+        "Makefile",
+        "test:\n\tpip install aioresponses\n",
+        ["2: aioresponses is named in a script; install aiotest-kit in its place"],
+    ),
+    "a lock file": (
+        "uv.lock",
+        'name = "aioresponses"\nname = "aioresponses"\n',
+        ["1: aioresponses is locked; lock again when aiotest-kit has taken its place"],
+    ),
+    "a page": (
+        "docs/testing.md",
+        "# aioresponses\n\n```python\nfrom aioresponses import aioresponses\n```\n",
+        ["1: aioresponses is named on this page; its examples should import from aiotest_kit.compat"],
+    ),
+    "a page on the past": ("CHANGELOG.md", "- Tests use aioresponses.\n", []),
+    "a page that is right": (
+        "README.rst",
+        "from aiotest_kit.compat.aioresponses import aioresponses\n\nwith aioresponses() as m: ...\n",
+        [],
+    ),
+    "a requirement and a setting in Python": (
+        "setup.py",
+        "setup(\n  tests_require=['aioresponses>=0.7'],\n  extras_require={'x': ['aresponses']},\n)\n",
+        [
+            "2: 'aioresponses>=0.7' is a requirement; aiotest-kit takes its place",
+            "3: aresponses is named; aiotest-kit takes its place",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "text", "said"), NAMED.values(), ids=NAMED)
+def test_a_library_that_is_named(
+    project: Path, capsys: pytest.CaptureFixture[str], name: str, text: str, said: list[str]
+) -> None:
+    """Each place is told once, in words for what it is."""
+    put(project, name, text)
+
+    status = main(["migrate", "."])
+
+    lines = [line for line in capsys.readouterr().err.splitlines()[:-1] if line != NOTE]
+    assert [f"{name}:{each}" for each in said] == lines
+    assert status == (1 if said else 0)
+
+
+def test_files_that_need_no_change_may_be_anything(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """What names no library is not parsed: newer syntax, other encodings, doubtful escapes are no matter."""
+    put(project, "newer.py", "try: ...\nexcept OSError, ValueError: ...\n")
+    put(project, "nul.py", b"x = 1\0\n")
+    put(project, "not_utf8.py", b"x = '\xff'\n")
+    put(project, "odd.py", b"# coding: nothing\n")
+    put(project, "doubtful.py", 'x = "\\s"  # aresponses\n')
+
+    assert 0 == main(["migrate", "."])
+
+    assert ("", "would rewrite 0 imports in 0 files; 0 places to look at\n") == capfd.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param(
+            "pytest==7.4.3", "pytest==7.4.3 is too old; aiotest-kit requires pytest>=8.2", id="exact"
+        ),
+        pytest.param("pytest>=7,<8", "pytest>=7,<8 is too old; aiotest-kit requires pytest>=8.2", id="below"),
+        pytest.param(
+            "pytest <= 8.1", "pytest<= 8.1 is too old; aiotest-kit requires pytest>=8.2", id="at most"
+        ),
+        pytest.param("pytest<8.2.0", "pytest<8.2.0 is too old; aiotest-kit requires pytest>=8.2", id="zeros"),
+        pytest.param(
+            "pytest==7.*", "pytest==7.* is too old; aiotest-kit requires pytest>=8.2", id="wildcard"
+        ),
+        pytest.param(
+            "Pytest_Asyncio[docs]~=0.21.1",
+            "pytest-asyncio~=0.21.1 is too old; aiotest-kit requires pytest-asyncio>=0.24",
+            id="compatible",
+        ),
+        pytest.param(
+            'pytest-asyncio = "^0.23"',
+            "pytest-asyncio^0.23 is too old; aiotest-kit requires pytest-asyncio>=0.24",
+            id="caret",
+        ),
+        pytest.param(
+            'pytest = {version = "~7.4", extras = ["x"]}',
+            "pytest~7.4 is too old; aiotest-kit requires pytest>=8.2",
+            id="tilde",
+        ),
+        pytest.param(
+            "aiohttp=3.9", "aiohttp=3.9 is too old; aiotest-kit requires aiohttp>=3.10.11", id="conda"
+        ),
+        *[
+            pytest.param(text, None, id=text)
+            for text in (
+                "pytest",
+                "pytest>=7",
+                "pytest!=8.0",
+                "pytest==8.2",
+                "pytest==8.*",
+                "pytest<9",
+                "pytest~=8.0",
+                'pytest = "^8.0"',
+                'pytest = "*"',
+                "pytest-cov==4",
+                "aiohttp<3.14",
+                "pytest aiohttp # pytest==7",
+            )
+        ],
+    ],
+)
+def test_requirements_that_come_along(
+    project: Path, capsys: pytest.CaptureFixture[str], text: str, said: str | None
+) -> None:
+    """What aiotest-kit requires is told, and each requirement that contradicts it, in whatever spelling."""
+    put(project, "requirements.txt", f"{text}\naioresponses\n")
+
+    main(["migrate", "."])
+
+    lines = capsys.readouterr().err.splitlines()
+    named = "requirements.txt:2: aioresponses is named; aiotest-kit takes its place"
+    assert [named, *([f"requirements.txt:1: {said}"] if said else []), NOTE] == lines[:-1]
+
+
+def test_old_requirements_of_others_are_no_matter(project: Path) -> None:
+    """A project that does not move may require what it likes."""
+    put(project, "requirements.txt", "pytest==7.4\n")
+
+    assert 0 == main(["migrate", "."])
+
+
+def test_requirements_are_those_of_the_kit() -> None:
+    """What the command says is what the package asks for."""
+    required = {
+        requirement.name: str(requirement.specifier).removeprefix(">=")
+        for requirement in map(Requirement, requires("aiotest-kit") or ())
+    }
+
+    assert MINIMUMS.items() <= required.items()
+
+
 def test_fixture_of_a_plugin_is_told_once(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A fixture that nobody would provide any more is reported at its first use."""
     put(project, "test_a.py", "def test_a(aiointercept_server, aiointercept_mock): ...\n")
     put(project, "test_b.py", "\ndef test_b(aresponses): ...\ndef test_c(aresponses): ...\n")
+    put(project, "test_c.py", "async def test_d(aioresponses): ...\n")
 
     assert 1 == main(["migrate", "."])
 
@@ -149,6 +357,8 @@ def test_fixture_of_a_plugin_is_told_once(project: Path, capsys: pytest.CaptureF
         'write pytest_plugins = ["aiotest_kit.compat.aiointercept"] in the top conftest.py',
         "test_b.py:2: the fixture aresponses came with aresponses; "
         'write pytest_plugins = ["aiotest_kit.compat.aresponses"] in the top conftest.py',
+        "test_c.py:1: the fixture aioresponses came with pytest-aioresponses; "
+        'write pytest_plugins = ["aiotest_kit.compat.aioresponses"] in the top conftest.py',
     ]
 
 
@@ -165,10 +375,12 @@ def test_only_the_project_is_searched(project: Path) -> None:
     for folder in (".hidden", "venv", "__pycache__", "lib/site-packages", "build"):
         put(project, f"{folder}/a.py", BEFORE)
     put(project, "venv/pyvenv.cfg", "")
-    put(project, "notes.md", BEFORE)
+    put(project, "notes", BEFORE)
+    put(project, "cassettes/a.yaml", "aioresponses")
 
     assert 0 == main(["migrate", "."])
     assert 1 == main(["migrate", "venv/a.py"])
+    assert 1 == main(["migrate", "notes"])
 
 
 def test_project_with_a_module_of_that_name(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

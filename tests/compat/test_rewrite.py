@@ -94,6 +94,11 @@ SURE = {
         "pytest_plugins: str = 'aresponses.main'\n",
         "pytest_plugins: str = 'aiotest_kit.compat.aresponses.main'\n",
     ),
+    "the plugin of pytest-aioresponses": (
+        'pytest_plugins = "pytest_aioresponses"\nimport pytest_aioresponses\n',
+        'pytest_plugins = "aiotest_kit.compat.pytest_aioresponses"\n'
+        "from aiotest_kit.compat import pytest_aioresponses\n",
+    ),
     "a fixture that shadows the module": (
         "import aresponses\n\ndef test(aresponses):\n    aresponses.add('a')\n",
         "from aiotest_kit.compat import aresponses\n\ndef test(aresponses):\n    aresponses.add('a')\n",
@@ -256,7 +261,44 @@ def test_own_module_of_that_name_is_left_alone() -> None:
             {"aresponses"},
             id="a fixture of its own",
         ),
+        pytest.param(
+            "class TestA:\n    def test_a(self, aioresponses): ...",
+            {"aioresponses": 2},
+            set[str](),
+            id="a method",
+        ),
+        pytest.param(
+            "@aioresponses()\ndef test_a(aioresponses): ...", {}, set[str](), id="the argument of a decorator"
+        ),
+        pytest.param(
+            "@pytest.mark.usefixtures('other', 'aresponses')\ndef test_a(): ...",
+            {"aresponses": 1},
+            set[str](),
+            id="a marker",
+        ),
+        pytest.param(
+            "def helper(request):\n    request.getfixturevalue(name)\n"
+            "    return request.getfixturevalue('aioresponses')",
+            {"aioresponses": 3},
+            set[str](),
+            id="asked for by name",
+        ),
+        pytest.param(
+            "@pytest.fixture(scope='module', name='aioresponses')\ndef stubs(): ...",
+            {},
+            {"aioresponses"},
+            id="a fixture by another name",
+        ),
         pytest.param("pytest_plugins = ('aresponses',)", {}, {"aresponses"}, id="the old plugin"),
+        pytest.param(
+            "pytest_plugins = ['pytest_aioresponses']",
+            {},
+            {"aioresponses"},
+            id="the plugin of pytest-aioresponses",
+        ),
+        pytest.param(
+            "pytest_plugins = ['aiotest_kit.compat.aioresponses']", {}, {"aioresponses"}, id="in its place"
+        ),
         pytest.param(
             "pytest_plugins = ['aiotest_kit.compat.aiointercept.pytest_plugin']",
             {},
