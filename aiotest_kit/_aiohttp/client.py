@@ -16,11 +16,12 @@ import aiohttp
 from aiohttp import helpers
 from aiohttp.client_proto import ResponseHandler
 
-from .._asyncio.loops import suspended_codes
+from .._asyncio.loops import coroutines_of
 from .._asyncio.patching import Detour
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine, Iterator
+    from types import CoroutineType
 
     from aiohttp.client_reqrep import ClientRequest
     from aiohttp.connector import Connection
@@ -33,13 +34,13 @@ __all__ = [
     "Connect",
     "MakeResponse",
     "RequestFunction",
+    "calls_of",
     "connect_detour",
     "connect_through",
     "full_url",
     "is_idle",
     "loop_of",
     "maker",
-    "may_be_requesting",
     "raise_in_client",
     "request_detour",
     "request_through",
@@ -90,10 +91,14 @@ request_through: RequestFunction = request_detour.as_written
 """`ClientSession._request` as aiohttp wrote it, whatever is installed in its place now."""
 
 
-def may_be_requesting(task: asyncio.Task[Any]) -> bool:
-    """Whether a task waits within a call of a session, or for something opaque that may be one."""
+def calls_of(
+    task: asyncio.Task[Any],
+) -> Iterator[tuple[aiohttp.ClientSession, CoroutineType[Any, Any, Any]]]:
+    """The calls of sessions that a suspended task is in, the outermost first: session and coroutine."""
     codes = (request_detour.code, request_detour.stand_in.__code__)
-    return any(code is None or code in codes for code in suspended_codes(task))
+    for coroutine in coroutines_of(task):
+        if coroutine.cr_code in codes and coroutine.cr_frame is not None:
+            yield coroutine.cr_frame.f_locals["self"], coroutine
 
 
 def full_url(session: aiohttp.ClientSession, target: str | URL) -> URL:

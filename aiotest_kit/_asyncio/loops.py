@@ -6,14 +6,15 @@ Knows the loops of the standard library. Knows nothing of aiohttp.
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import CodeType
 
 __all__ = [
     "LISTENING",
@@ -23,10 +24,10 @@ __all__ = [
     "address_text",
     "before_close",
     "connections_of",
+    "coroutines_of",
     "ends_of",
     "innermost_wait",
     "protocol_of",
-    "suspended_codes",
 ]
 
 
@@ -131,18 +132,26 @@ def innermost_wait(task: Any) -> asyncio.Future[Any] | None:
     return waits_for
 
 
-def suspended_codes(task: asyncio.Task[Any]) -> Iterator[CodeType | None]:
-    """The code of each coroutine that a suspended task is in, the outermost first.
+def coroutines_of(task: asyncio.Task[Any]) -> Iterator[CoroutineType[Any, Any, Any]]:
+    """The coroutines that a suspended task is in, the outermost first.
 
-    None, as the last, for an awaitable that does not tell what it waits for.
+    Also those behind generators, and behind awaitables that do not tell what they wait for.
     """
-    awaited: Any = task.get_coro()
-    while awaited is not None and type(awaited).__name__ != "FutureIter":
-        code = getattr(awaited, "cr_code", None) or getattr(awaited, "gi_code", None)
-        yield code
-        if code is None:
-            return
-        awaited = awaited.cr_await if hasattr(awaited, "cr_await") else awaited.gi_yieldfrom
+    waiting: list[Any] = [task.get_coro()]
+    while waiting:
+        awaited = waiting.pop()
+        if isinstance(awaited, CoroutineType):
+            yield awaited
+            waiting.append(awaited.cr_await)
+        elif isinstance(awaited, GeneratorType):
+            waiting.append(awaited.gi_yieldfrom)
+        elif isinstance(awaited, AsyncGeneratorType):
+            waiting.append(awaited.ag_await)
+        elif awaited is not None:
+            waiting += [each for each in gc.get_referents(awaited) if isinstance(each, SUSPENDED)]
+
+
+SUSPENDED = (CoroutineType, GeneratorType, AsyncGeneratorType)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .._aiohttp.client import connect_detour, connect_through, loop_of
 from .._aiohttp.connectors import MemoryConnector, before_connect, create_connection, creation_detours
 from .._aiohttp.stand_ins import close_view, view_of
-from .._asyncio.tasks import cancel_tasks, on_loop
+from .._asyncio.tasks import cancel_tasks, on_loop, running_loop
 from .._errors import UsageError, mock_closed
 from .._responders.forward import RealConnector
 from .._routing.route import Hit
@@ -23,7 +23,7 @@ from .._routing.table import Miss
 from .door import MemoryDoor
 from .network_policy import goes_out
 from .open_mocks import all_open, mocks_here, pop, push
-from .under_way import CallsUnderWay
+from .under_way import fail_calls_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -101,7 +101,6 @@ class InterceptionDoor(MemoryDoor):
     def __init__(self) -> None:
         super().__init__()
         self.is_closed = False
-        self.calls = CallsUnderWay()
 
     def finder_now(self) -> Finder:
         """The routers that are asked where the request is made."""
@@ -129,11 +128,12 @@ class InterceptionDoor(MemoryDoor):
     def close(self) -> None:
         """End all connections, each on its own loop, and the calls that have one or will want one."""
         self.is_closed = True
-        self.calls.fail_later()
-        for reference in self.views:
-            view = reference()
-            if view is not None:
-                on_loop(loop_of(view), partial(close_view, view))
+        views = [view for reference in self.views if (view := reference()) is not None]
+        loops = {peer.loop for peer in self.connections} | set(map(loop_of, views))
+        running = running_loop()
+        fail_calls_of(loops if running is None else {running, *loops})
+        for view in views:
+            on_loop(loop_of(view), partial(close_view, view))
         # What is not pooled is in use.
         self.hang_up()
 
@@ -179,10 +179,7 @@ async def connect(
 ) -> Connection:
     """`BaseConnector.connect` while a mock is open."""
     through = door
-    if through is None or isinstance(self, RealConnector):
-        return await connect_through(self, req, traces, timeout)
-    through.calls.begin(self, traces)
-    if goes_out(self, req):
+    if through is None or isinstance(self, RealConnector) or goes_out(self, req):
         return await connect_through(self, req, traces, timeout)
     view = view_of(self, through)
     if through.fails_connections:
@@ -205,5 +202,4 @@ async def create(
     through = door
     if through is None or isinstance(self, (MemoryConnector, RealConnector)) or goes_out(self, req):
         return await as_written(self, req, traces, timeout)
-    through.calls.begin(self, traces)
     return await create_connection(view_of(self, through), req, traces, timeout)

@@ -168,6 +168,42 @@ class TestClosing:
             go_on.set()
             all_closed(await outcomes(call))
 
+    @pytest.mark.parametrize("how", ["request", "awaited", "task", "generator"])
+    async def test_before_its_first_connection(self, how: str) -> None:
+        """A call that has not come to its connector yet fails there, whatever awaits it."""
+        began, go_on = asyncio.Event(), asyncio.Event()
+
+        async def wait(*args: object) -> None:
+            began.set()
+            await go_on.wait()
+
+        async def awaited() -> str:
+            response = await session.get(URL)
+            return await response.text()
+
+        async def pieces() -> AsyncIterator[str]:
+            yield await awaited()
+
+        async def from_generator() -> str:
+            return "".join([piece async for piece in pieces()])
+
+        config = aiohttp.TraceConfig()
+        config.on_request_start.append(wait)
+        async with aiohttp.ClientSession(trace_configs=[config]) as session:
+            calls: dict[str, Callable[[], Any]] = {
+                "request": lambda: text(session),
+                "awaited": awaited,
+                "task": lambda: session.get(URL),
+                "generator": from_generator,
+            }
+            with mock():
+                call = asyncio.ensure_future(calls[how]())
+                await began.wait()
+            go_on.set()
+            all_closed(await outcomes(call))
+            await asyncio.sleep(0)
+            assert "connect" not in vars(session.connector)
+
     async def test_silent_retry(self) -> None:
         """aiohttp's second attempt of a call whose connection was dropped does not go out."""
         second, go_on = asyncio.Event(), asyncio.Event()
