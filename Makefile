@@ -1,7 +1,7 @@
 # Needs Python 3.10 or newer with pip, and nothing else: each target makes the environment that it runs in.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-matrix newest-python test-loops bench lint ruff mypy pyright pytest format clean
+.PHONY: help demo test test-matrix newest-python test-loops test-surroundings bench lint ruff mypy pyright pytest format clean
 
 # The first of these that is new enough; `make PYTHON=/some/python test` to choose.
 recent := import sys; sys.exit(sys.version_info < (3, 10))
@@ -16,6 +16,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
 MATRIX ?=
 # The same for the loops: nothing for all, or words like `0.24.0:8 newest:9`, pytest-asyncio and pytest.
 LOOPS ?=
+# The same for the surroundings: nothing for each by itself, or words like `uvloop+debug eager plugins`.
+SURROUNDINGS ?=
 # The gate itself is in pyproject.toml; `make test COVERAGE_FLAGS=--fail-under=0` lifts it.
 COVERAGE_FLAGS ?=
 
@@ -24,6 +26,7 @@ help:
 	@echo 'make test         all checks: ruff, mypy, pyright, and the tests with their coverage gate'
 	@echo 'make test-matrix  the tests on every Python and aiohttp; MATRIX="3.10:3.10.11 3.13:newest" for some'
 	@echo 'make test-loops   the table of loop scopes on several pytest-asyncio and pytest; LOOPS="0.24.0:8 newest:9" for some'
+	@echo 'make test-surroundings  the tests on uvloop, eager tasks, in debug mode, without C, beside other plugins'
 	@echo 'make bench        what the kit costs, beside its alternatives'
 	@echo 'make lint         the static checks alone'
 	@echo 'make format       let ruff rewrite what it can'
@@ -42,6 +45,9 @@ newest-python:
 
 test-loops:
 	@$(PYTHON) -m scripts.loops $(LOOPS)
+
+test-surroundings:
+	@$(PYTHON) -m scripts.surroundings $(SURROUNDINGS)
 
 bench: .venv/.test
 	$(BIN)/python -m benchmarks
