@@ -17,10 +17,13 @@ from types import ModuleType
 import pytest
 
 import aiotest_kit
+from tests.support.loops import asyncio_only
 
 # pytester forgets the modules that are first imported while it runs; the kit's names must stay what they are.
 for public in aiotest_kit.__all__:
     getattr(aiotest_kit, public)
+
+pytestmark = asyncio_only  # some have virtual time
 
 ROOT = Path(__file__).parents[2]
 PAGES = [page for page in [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))] if page.is_file()]

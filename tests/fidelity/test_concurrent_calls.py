@@ -10,6 +10,7 @@ import pytest
 
 from tests.fidelity.conftest import Door, Network
 from tests.fidelity.test_traces import EVENTS
+from tests.support.loops import asyncio_only
 
 # When a reply comes is up to the network.
 OF_CONNECTING = [name for name in EVENTS if name.startswith(("on_connection", "on_dns", "on_request_start"))]
@@ -60,6 +61,7 @@ async def events_of(
     return events
 
 
+@asyncio_only  # uvloop connects in other turns of the loop
 @pytest.mark.parametrize("warm_up", [None, "http://a.test/"], ids=["new", "pooled"])
 @pytest.mark.parametrize("urls", CALLS.values(), ids=CALLS)
 @pytest.mark.parametrize("settings", LIMITS.values(), ids=LIMITS)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from aiotest_kit._asyncio.lookups import without_lookups
+from tests.support.loops import asyncio_only
 
 uvloop = pytest.importorskip("uvloop")
 
@@ -48,6 +49,7 @@ async def test_answers(host: Any, family: int, expected: object, asked: list[obj
     assert [] == asked
 
 
+@asyncio_only
 async def test_others_are_not_kept_from_asking(asked: list[object]) -> None:
     """Other tasks may look up names meanwhile, and so may everybody when the last block has ended."""
     loop = asyncio.get_running_loop()

@@ -1,0 +1,6 @@
+"""What of aiohttp's behaviour depends on how it was installed."""
+
+from aiohttp import http_parser
+
+HAS_C_PARSER = http_parser.HttpResponseParser is not http_parser.HttpResponseParserPy
+"""Whether responses are read by aiohttp's parser in C, which takes some garbage for something else than the other."""
