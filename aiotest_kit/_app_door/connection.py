@@ -298,7 +298,7 @@ class Visit:
         stubbed.set(place)
         self.call.asked.given(request)
         call: Call[Route] = Call(self.call.asked, stub, self._connection.loop.time())
-        step = stub.take().drawn()
+        step = stub.take().resolved()
         stub.record(call)
         self.call.followed = call
         exchange = StubExchange(self._connection, call, stub, request)

@@ -365,7 +365,7 @@ class Stubs(Router):
         return any(
             isinstance(stub.pattern.url, RoutePattern) and route in stub.pattern.url.routes
             for stub in self.routes
-            if not stub.spent
+            if not stub.exhausted
         )
 
     def _pattern(

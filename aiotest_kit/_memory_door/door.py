@@ -26,7 +26,7 @@ from .._responders.faults import ProxyError
 from .._routing.handler_errors import HandlerError
 from .._routing.route import Hit, Kept
 from .._routing.router import Router
-from .._routing.sequence import NOT_SAID
+from .._routing.sequence import DEFAULT_STEP
 from .._server.protocol import Peer
 from .._server.retries import Attempt, Attempts
 from .._transport.memory import connected
@@ -139,7 +139,7 @@ class MemoryDoor:
             raise impossible(problem, attempt)
         if isinstance(fault, TLSFailure):
             # A client that notices nothing in its handshake sends its request.
-            met = attempt if fault.is_met_by_requests else replace(attempt, step=NOT_SAID)
+            met = attempt if fault.is_met_by_requests else replace(attempt, step=DEFAULT_STEP)
             self._attempts.dropped(token, met)
         return FailedDial(self, fault, attempt, token)
 
@@ -151,7 +151,7 @@ class MemoryDoor:
         """The call that is being made, with its answer, if that may have to be given now."""
         before = self._attempts.resume(token, asked) if self._attempts.kept else None
         if before is not None:
-            return Attempt(before.call, before.route, before.next_step().drawn(), is_due=True)
+            return Attempt(before.call, before.route, before.next_step().resolved(), is_due=True)
         finder = self.finder_now()
         try:
             outcome = finder.find_at_connect(asked)
@@ -162,7 +162,7 @@ class MemoryDoor:
             return None
         route = outcome.route
         call: Call[Route] = Call(asked, route, asyncio.get_running_loop().time(), client)
-        step = outcome.take().drawn()
+        step = outcome.take().resolved()
         route.record(call)
         if outcome.via is not None:
             outcome.via.record(call)

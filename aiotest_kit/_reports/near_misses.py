@@ -71,7 +71,7 @@ class Explained(Protocol):
         ...
 
     @property
-    def spent(self) -> bool:
+    def exhausted(self) -> bool:
         """Whether it has answered as often as it may."""
         ...
 
@@ -192,7 +192,7 @@ def explain_miss(request: Request, routes: Iterable[R], limit: int = 3) -> str:
     lines = [f"no route answered {request.method} {request.url}"]
     if not every:
         return "\n".join([*lines, "  there are no routes"])
-    spent = [route for route in every if route.spent and compared(request, route).is_match]
+    spent = [route for route in every if route.exhausted and compared(request, route).is_match]
     used_up = {id(route) for route in spent}
     near = nearest(request, [route for route in every if id(route) not in used_up], limit)
     if near:

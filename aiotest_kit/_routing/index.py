@@ -7,7 +7,7 @@ the number of items. What a pattern says otherwise (a regex, a host wildcard, a 
 filed, so items that differ only in that are asked one by one.
 
 The index may offer an item that does not match; it never leaves out one that does. Knows patterns. Knows
-nothing of replies, or of routes that are spent.
+nothing of replies, or of routes that are exhausted.
 """
 
 from __future__ import annotations
@@ -81,6 +81,9 @@ class Index(Generic[T]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def __contains__(self, item: T) -> bool:
+        return id(item) in self._entries
 
     def __iter__(self) -> Iterator[T]:
         return map(ITEM, sorted(self._entries.values(), key=ORDER))

@@ -25,7 +25,7 @@ from .._responders.stream import Stream, sse
 from .._text import one_line
 from .assertions import Asserted
 from .calls import Calls
-from .sequence import NOT_SAID, Step
+from .sequence import ReplySequence, SequenceState, Step
 
 if TYPE_CHECKING:
     import threading
@@ -68,12 +68,12 @@ class Holder(Protocol):
         """Take a route out, if it is there."""
         ...
 
-    def retire(self, route: Route) -> None:
-        """Stop offering a route that is spent."""
+    def withdraw(self, route: Route) -> None:
+        """Stop offering a route that is exhausted."""
         ...
 
-    def restore(self, route: Route) -> None:
-        """Offer a route that was spent again, in its old place."""
+    def reinstate(self, route: Route) -> None:
+        """Offer a route that was exhausted again, in its old place."""
         ...
 
 
@@ -81,17 +81,14 @@ class Route(Asserted["Route"]):
     """One stubbed route: which requests it answers, with what, and the calls it had.
 
     Made by a `Router`'s verbs. A route without a reply answers 200 with an empty body. Replies form a
-    sequence: each is given once, or `times` times, and the last one for ever unless it has `times`; a
-    route whose sequence is used up is spent, and older routes take its requests.
+    sequence: each is given once, or `times` times, and the last one for ever unless it has `times`. A reply
+    added after the last one was given is the next one. A route whose sequence is used up is exhausted, and
+    older routes take its requests.
     """
 
     # What every route begins with; a test makes several.
-    replied: int = 0
     is_optional: bool = False
     gate: Gate | None = None
-    _position = 0
-    not_said: Step = NOT_SAID
-    """What is answered if nothing was said of it."""
 
     def __init__(
         self, holder: Holder, pattern: RequestPattern, name: str | None, logs: tuple[Calls[Route], ...]
@@ -101,8 +98,8 @@ class Route(Asserted["Route"]):
         self.place: Place = caller_place(skipped=2)
         self.calls: Calls[Route] = Calls()
         self.logs: tuple[Calls[Route], ...] = (self.calls, *logs)
+        self.sequence = ReplySequence()
         self._holder = holder
-        self._steps: list[Step] = []
 
     def __repr__(self) -> str:
         name = f" {self.name!r}" if self.name else ""
@@ -239,18 +236,19 @@ class Route(Asserted["Route"]):
         self._holder.remove(self)
 
     @property
-    def capacity(self) -> int | None:
-        """How many calls it can answer in all; None is no limit."""
-        if not self._steps or self._steps[-1].left is None:
-            return None
-        return self.replied + sum(
-            1 if step.left is None else step.left for step in self._steps[self._position :]
-        )
+    def replied(self) -> int:
+        """How many answers of its sequence it has given."""
+        return self.sequence.replied
 
     @property
-    def spent(self) -> bool:
+    def capacity(self) -> int | None:
+        """How many calls it can answer in all; None is no limit."""
+        return self.sequence.capacity
+
+    @property
+    def exhausted(self) -> bool:
         """Whether its sequence is used up."""
-        return self._position == len(self._steps) > 0
+        return self.sequence.exhausted
 
     def _add(
         self, answer: Reply | Answer, times: int | None = None, attempts: int | None = None, delay: float = 0
@@ -267,10 +265,10 @@ class Route(Asserted["Route"]):
         with self._holder.lock:
             if not isinstance(answer, Reply) and acts_at_connect(answer):
                 self._holder.fails_connections = True
-            was_spent = self.spent
-            self._steps.append(Step(answer, times, attempts, delay))
-        if was_spent:
-            self._holder.restore(self)
+            was_exhausted = self.exhausted
+            self.sequence.append(Step(answer, times, attempts, delay))
+            if was_exhausted:
+                self._holder.reinstate(self)
         return self
 
     def _came_nearest(self) -> str:
@@ -296,16 +294,12 @@ class Route(Asserted["Route"]):
     @property
     def answers_early(self) -> bool:
         """Whether the next answer is given before the body of the request has come."""
-        return isinstance(self._next.answer, Early)
+        return isinstance(self.sequence.current.answer, Early)
 
     @property
     def acts_at_connect(self) -> bool:
         """Whether the next answer may have to be given where the client connects."""
-        return acts_at_connect(self._next.answer)
-
-    @property
-    def _next(self) -> Step:
-        return self._steps[self._position] if self._position < len(self._steps) else self.not_said
+        return acts_at_connect(self.sequence.current.answer)
 
     def record(self, call: Call[Route]) -> None:
         """Write a call into the logs."""
@@ -339,50 +333,45 @@ class Route(Asserted["Route"]):
         finally:
             del waiting[task]
 
-    def snapshot(self) -> tuple[tuple[Step, ...], Gate | None]:
-        """The sequence of answers as it is now, and the gate before it."""
-        return tuple(self._steps), self.gate
-
-    def roll_back(self, steps: tuple[Step, ...], gate: Gate | None) -> None:
-        """Drop the answers that were added since `snapshot`, and open a gate that was."""
-        if self.gate is not None and self.gate is not gate:
-            self.gate.release()
-        self.gate = gate
-        if len(self._steps) != len(steps):
-            with self._holder.lock:
-                was_spent = self.spent
-                self._steps[:] = steps
-                # The last answer that is left may have been one among several, and is for ever again.
-                lasts = bool(steps) and steps[-1].left is None
-                self._position = min(self._position, len(steps) - lasts)
-            if self.spent and not was_spent:
-                self._holder.retire(self)
-            elif was_spent and not self.spent:
-                self._holder.restore(self)
-
     def take(self) -> Step:
         """The answer to the next call, used once."""
-        steps = self._steps
-        if len(steps) == 1 and steps[0].left is None:
-            return steps[0]
+        sequence = self.sequence
+        only = sequence.only
+        if only is not None:
+            # As for most routes. Threads that meet here may lose a count, which only reports show.
+            sequence.replied += 1
+            return only
         with self._holder.lock:
-            if not steps:
-                return self.not_said
-            self.replied += 1
-            if self._position == len(steps):
-                # Two loops found the route at once; the one too late is given the last answer again.
-                return steps[-1]
-            step = steps[self._position]
-            if step.left is not None:
-                step.left -= 1
-                used_up = step.left == 0
-            else:
-                used_up = self._position < len(steps) - 1
-            if used_up:
-                self._position += 1
-                if self._position == len(steps):
-                    self._holder.retire(self)
+            step = sequence.take()
+            if sequence.exhausted:
+                self._holder.withdraw(self)
         return step
+
+    def snapshot(self) -> RouteState:
+        """What a scope restores of it."""
+        return RouteState(self.sequence.snapshot(), self.gate, self.is_optional, self.name)
+
+    def restore(self, state: RouteState) -> None:
+        """Be again as it was, and open a gate that was not there."""
+        if self.gate is not None and self.gate is not state.gate:
+            self.gate.release()
+        self.gate, self.is_optional, self.name = state.gate, state.is_optional, state.name
+        with self._holder.lock:
+            was_exhausted = self.exhausted
+            self.sequence.restore(state.sequence)
+            if self.exhausted and not was_exhausted:
+                self._holder.withdraw(self)
+            elif was_exhausted and not self.exhausted:
+                self._holder.reinstate(self)
+
+
+class RouteState(NamedTuple):
+    """What can be changed of a route that was added."""
+
+    sequence: SequenceState
+    gate: Gate | None
+    is_optional: bool
+    name: str | None
 
 
 def never() -> bool:
@@ -412,7 +401,7 @@ class Hit(NamedTuple):
 
     def take(self) -> Step:
         """The answer; of a sequence the next one, used once."""
-        return self.route.take() if self.reply is None else Step(self.reply, None, None, 0)
+        return self.route.take() if self.reply is None else Step(self.reply)
 
 
 class Candidate(NamedTuple):

@@ -48,7 +48,7 @@ __all__ = ["Router"]
 class Router(Asserted[Route]):
     """The table of stubbed routes, behind every door.
 
-    Of the routes that match a request, the one added last answers, unless it is spent; so a test overrides
+    Of the routes that match a request, the one added last answers, unless it is exhausted; so a test overrides
     what a fixture set up. Routes may be added, changed and removed at any time, from any thread.
     """
 
@@ -236,22 +236,15 @@ class Router(Asserted[Route]):
 
     @contextlib.contextmanager
     def scope(self) -> Iterator[Router]:
-        """Roll back what the block adds: routes, answers and gates of older routes, and hosts let through.
+        """Restore, at the end of the block, the table as it was at its start.
 
-        The calls stay in the log, and a route of the block that was never called still fails the test.
+        Routes that the block adds go, and those that it removes or changes are as they were: their answers,
+        gates and names, and which answer comes next. So are mounts, the routes of mounted routers, and the
+        hosts let through. The calls stay in the log, and a route of the block that was never called still
+        fails the test.
         """
-        table = self._table
-        before = {route: route.snapshot() for route in table.routes}
-        passthrough = list(table.passthrough)
-        try:
+        with self._table.scope():
             yield self
-        finally:
-            for route in [route for route in table.routes if route not in before]:
-                table.remove(route)
-                table.discarded.append(route)
-            for route, kept in before.items():
-                route.roll_back(*kept)
-            table.passthrough[:] = passthrough
 
     # Looking up.
 

@@ -1,12 +1,12 @@
-"""One step of a route's sequence: an answer, and how often it is still to be given.
+"""The answers of a route in their order: `Step` is one answer, `ReplySequence` says which comes next.
 
-Knows answers. Knows nothing of matching, or of the order of steps.
+Knows answers and how often each is given. Knows nothing of matching, of the table, or of connections.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .._http.reply import Reply
 from .._responders.faults import Flaky
@@ -15,34 +15,40 @@ if TYPE_CHECKING:
     from .._asyncio.gate import Gate
     from .._responders.exchange import Answer
 
-__all__ = ["NOT_SAID", "Step"]
+__all__ = ["DEFAULT_STEP", "ReplySequence", "SequenceState", "Step"]
 
 
 class Step:
-    """One answer in a route's sequence, and how often it is still to be given.
+    """One answer of a sequence.
 
-    `is_plain` says that the answer can be sent at once, whole. `left` is None for an answer given once if
-    another follows it, else for ever.
+    `times` is how often it is given: None is once if another answer follows, else for ever. `is_plain` says
+    that it can be sent at once, whole.
     """
 
-    __slots__ = ("answer", "attempts", "delay", "is_plain", "left")
+    __slots__ = ("answer", "attempts", "delay", "is_plain", "times")
 
-    def __init__(self, answer: Reply | Answer, times: int | None, attempts: int | None, delay: float) -> None:
+    def __init__(
+        self,
+        answer: Reply | Answer,
+        times: int | None = None,
+        attempts: int | None = None,
+        delay: float = 0,
+    ) -> None:
         self.answer: Reply | Answer = answer
+        self.times: int | None = times
         self.attempts: int | None = attempts
         self.delay: float = delay
-        self.left: int | None = times
         self.is_plain: bool = isinstance(answer, Reply) and not delay and answer.is_plain
 
-    def drawn(self) -> Step:
+    def resolved(self) -> Step:
         """The step that one call meets, in all its attempts, where that is up to chance."""
         if not isinstance(self.answer, Flaky):
             return self
-        return Step(self.answer.drawn(), None, self.attempts, self.delay)
+        return Step(self.answer.drawn(), attempts=self.attempts, delay=self.delay)
 
-    def come_to(self, answer: Answer) -> Step:
-        """What further attempts of a call meet whose answer has come to this one."""
-        return Step(answer, None, self.attempts, 0)
+    def settled_on(self, answer: Answer) -> Step:
+        """The step that further attempts of a call meet, once a handler has decided on `answer`."""
+        return Step(answer, attempts=self.attempts)
 
     async def wait(self, gate: Gate | None) -> None:
         """Wait at the gate of the route, if it has one, and then as the answer says."""
@@ -52,4 +58,93 @@ class Step:
             await asyncio.sleep(self.delay)
 
 
-NOT_SAID = Step(Reply(), None, None, 0)
+DEFAULT_STEP = Step(Reply())
+"""What a route answers to which nothing was added."""
+
+
+class SequenceState(NamedTuple):
+    """Where a sequence stands."""
+
+    steps: tuple[Step, ...]
+    position: int
+    given: int
+    replied: int
+
+
+class ReplySequence:
+    """The answers of a route, and which comes next.
+
+    Each is given once, or `times` times; the last one for ever, unless it has `times`. An answer appended
+    after the last one was given is the next one. Whoever takes or appends holds the table's lock, but for
+    `only`.
+    """
+
+    __slots__ = ("_given", "_position", "_steps", "default_step", "exhausted", "only", "replied")
+
+    def __init__(self) -> None:
+        self.default_step: Step = DEFAULT_STEP
+        """What is answered while there are no steps."""
+        self.only: Step | None = None
+        """The step that is always given, where it is the only one; it need not be taken, only counted."""
+        self.replied = 0
+        """How often a step was given."""
+        self.exhausted = False
+        """Whether each step was given as often as it may be."""
+        self._steps: list[Step] = []
+        self._position = 0
+        # How often the step at the position was given.
+        self._given = 0
+
+    def append(self, step: Step) -> None:
+        """Add a step behind the others."""
+        if self.only is not None and self.replied:
+            self._position = 1
+        self._steps.append(step)
+        self._note_change()
+
+    def take(self) -> Step:
+        """The next step, used once."""
+        steps = self._steps
+        if not steps:
+            return self.default_step
+        self.replied += 1
+        if self._position == len(steps):
+            # It is for ever. Or two loops found the route at once, and the one too late is answered, too.
+            return steps[-1]
+        step = steps[self._position]
+        self._given += 1
+        if self._given >= (step.times or 1):
+            self._position += 1
+            self._given = 0
+            self._note_change()
+        return step
+
+    @property
+    def current(self) -> Step:
+        """The step that the next call is given, or would be."""
+        if not self._steps or self.exhausted:
+            return self.default_step
+        return self._steps[min(self._position, len(self._steps) - 1)]
+
+    @property
+    def capacity(self) -> int | None:
+        """How many calls can be answered in all; None is no limit."""
+        if not self._steps or self._steps[-1].times is None:
+            return None
+        return self.replied - self._given + sum(step.times or 1 for step in self._steps[self._position :])
+
+    def snapshot(self) -> SequenceState:
+        """Where it stands now."""
+        return SequenceState(tuple(self._steps), self._position, self._given, self.replied)
+
+    def restore(self, state: SequenceState) -> None:
+        """Stand again where it stood."""
+        steps, self._position, self._given, self.replied = state
+        self._steps[:] = steps
+        self._note_change()
+
+    def _note_change(self) -> None:
+        steps = self._steps
+        lasts = not steps or steps[-1].times is None
+        self.exhausted = not lasts and self._position == len(steps)
+        self.only = steps[0] if len(steps) == 1 and lasts else None

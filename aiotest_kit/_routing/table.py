@@ -7,6 +7,7 @@ is answered.
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
@@ -21,16 +22,24 @@ from .route import Hit
 if TYPE_CHECKING:
     import asyncio
     import re
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from .._asyncio.lifespan import Lifespan
     from .._http.call import Call, Tunnel
     from .._http.request import Origin, Request
     from .._matching.request_pattern import RequestPattern
     from .handler_errors import HandlerError
-    from .route import Candidate, Kept, Route
+    from .route import Candidate, Kept, Route, RouteState
 
 __all__ = ["Finder", "Miss", "Table"]
+
+
+class TableState(NamedTuple):
+    """What a scope restores of a table: each route has its number in order of addition."""
+
+    routes: dict[Route, tuple[int, RouteState]]
+    mounts: dict[Route, Table]
+    passthrough: list[RequestPattern]
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,7 @@ MOST_KNOWN = 4096
 class Table:
     """A `Holder`: what a router and the routers under its prefixes have in common: all routes, all calls.
 
-    `routes` has each route, spent ones too, with its number in order of addition. `calls` has every call,
+    `routes` has each route, exhausted ones too, with its number in order of addition. `calls` has every call,
     also those that no route answered. `discarded` are routes that a scope took back, which still ought to
     have been called.
     """
@@ -139,7 +148,8 @@ class Table:
         reached: list[Table] = [self]
         for table in self.mounts.values():
             reached += table.reached()
-        return reached
+        # One may be mounted in several places.
+        return list(dict.fromkeys(reached))
 
     def compared_with(self, request: Request) -> list[Route]:
         """The routes that a request was compared with; of a mounted router that it is for, that one's."""
@@ -193,25 +203,59 @@ class Table:
         with self.lock:
             if self.routes.pop(route, None) is not None:
                 self.mounts.pop(route, None)
-                if self._index is not None and not route.spent:
+                if self._index is not None and not route.exhausted:
                     self._index.remove(route)
                 self._changed()
 
-    def retire(self, route: Route) -> None:
-        """Stop offering a route that is spent."""
+    def withdraw(self, route: Route) -> None:
+        """Stop offering a route that is exhausted."""
         with self.lock:
             if route in self.routes:
-                if self._index is not None:
+                # One that was found before it was exhausted is taken, and comes here, twice.
+                if self._index is not None and route in self._index:
                     self._index.remove(route)
                 self._changed()
 
-    def restore(self, route: Route) -> None:
-        """Offer a route that was spent again, in its old place."""
+    def reinstate(self, route: Route) -> None:
+        """Offer a route that was exhausted again, in its old place."""
         with self.lock:
             if route in self.routes:
                 if self._index is not None:
                     self._index.add(route, route.pattern, self.routes[route])
                 self._changed()
+
+    @contextmanager
+    def scope(self) -> Iterator[None]:
+        """Restore, at the end of the block, what this table and those mounted in it were at its start.
+
+        The calls stay, and so do the debts: a route that the block adds is `discarded`.
+        """
+        before = [(table, table._snapshot()) for table in self.reached()]
+        try:
+            yield
+        finally:
+            for table, state in reversed(before):
+                table._restore(state)
+
+    def _snapshot(self) -> TableState:
+        with self.lock:
+            routes = {route: (number, route.snapshot()) for route, number in self.routes.items()}
+            return TableState(routes, dict(self.mounts), list(self.passthrough))
+
+    def _restore(self, state: TableState) -> None:
+        with self.lock:
+            for route in [route for route in self.routes if route not in state.routes]:
+                self.remove(route)
+                self.discarded.append(route)
+            if len(self.routes) != len(state.routes):
+                # Routes come back, each to its old place.
+                self.routes = {route: number for route, (number, _) in state.routes.items()}
+                self._index = None
+            for route, (_, route_state) in state.routes.items():
+                route.restore(route_state)
+            self.mounts = state.mounts
+            self.passthrough = state.passthrough
+            self._changed()
 
     def _changed(self) -> None:
         """Forget what was found out of the routes as they were."""
@@ -222,10 +266,10 @@ class Table:
         """The routes to look at, newest first. A few are looked at one by one; more are worth an index."""
         if self._index is None:
             if len(self.routes) <= FEW:
-                return [route for route in reversed(self.routes) if not route.spent]
+                return [route for route in reversed(self.routes) if not route.exhausted]
             self._index = Index()
             for route, order in self.routes.items():
-                if not route.spent:
+                if not route.exhausted:
                     self._index.add(route, route.pattern, order)
         return self._index.candidates(request)
 

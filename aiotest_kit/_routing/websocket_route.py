@@ -87,7 +87,7 @@ class WebSocketRoute(Route):
         self._progress: list[Progress] = []
         self._given = 0
         self._waiters = Waiters()
-        self.not_said: Step = Step(self._conversation(live), None, None, 0)
+        self.sequence.default_step = Step(self._conversation(live))
 
     def script(self, *steps: ScriptStep, times: int | None = None) -> Self:
         """Add a script to the sequence: `script(expect("hello"), send_json({...}), pause(1), close(4000))`.

@@ -326,7 +326,7 @@ class PlayedExchange:
             call.reply = self._sent()
         replied = self.streams[1].head_sent if self.streams is not None else self._head is not None
         if attempts is not None and not replied:
-            met = step if self._settled is None else step.come_to(self._settled)
+            met = step if self._settled is None else step.settled_on(self._settled)
             attempts.dropped(token, Attempt(call, self._route, met))
 
     def _keeping_client(self) -> AbstractContextManager[None]:

@@ -279,7 +279,7 @@ class Peer(Flow):
         if step.is_plain and route.gate is None:
             self._send_now(call, step)
             return
-        step = step.drawn()
+        step = step.resolved()
         exchange = self._exchange = OwnExchange(self, call, route)
         answer = step.answer
         self._ends_with_connection = not (isinstance(answer, Early) and answer.outlives_client)

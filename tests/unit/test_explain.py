@@ -27,7 +27,7 @@ class Stub:
     name: str | None = None
     replied: int = 0
     capacity: int | None = None
-    spent: bool = False
+    exhausted: bool = False
 
 
 @dataclass
@@ -45,7 +45,9 @@ def route(
 
 
 def spent(method: str, url: str, location: str, name: str | None = None, times: int | None = 1) -> Stub:
-    return Stub(RequestPattern(method, url), location, name, replied=times or 7, capacity=times, spent=True)
+    return Stub(
+        RequestPattern(method, url), location, name, replied=times or 7, capacity=times, exhausted=True
+    )
 
 
 def ask(url: str = "http://api.test/", method: str = "GET", body: bytes = b"") -> Request:

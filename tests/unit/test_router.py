@@ -414,7 +414,7 @@ def test_reset_below_a_prefix() -> None:
 
 
 def test_scope() -> None:
-    """A block's routes and answers are rolled back; its calls stay."""
+    """A block's routes and answers go with it; its calls stay."""
     router = Router()
     older = router.get("/a").reply(201)
     with router.scope() as same:
@@ -433,7 +433,7 @@ def test_scope() -> None:
 
 
 def test_scope_that_fails() -> None:
-    """What a block added is rolled back also when it raises."""
+    """What a block added goes also when it raises."""
     router = Router()
     with pytest.raises(ValueError, match="mine"), router.scope():
         router.get("/a")
@@ -442,58 +442,147 @@ def test_scope_that_fails() -> None:
     assert () == router.routes
 
 
-def test_scope_in_which_a_route_is_spent(router: Router) -> None:
-    """A route that a block gave more answers is as used up behind it as it was before."""
-    route = router.get("/a").reply(201, times=1)
-    route.take()
-    with router.scope():
-        route.reply(202)
-        assert route is found(router, asked())
-
-    assert route.spent
-    assert None is found(router, asked())
-
-
-def test_scope_that_uses_an_answer_up(router: Router) -> None:
-    """What was answered in a block stays answered."""
-    route = router.get("/a").replies(201, 202, 203)
-    with router.scope():
-        route.take()
-        route.reply(204)
-
-    assert [202, 203, 203] == [getattr(route.take().answer, "status", None) for _ in range(3)]
-
-
-def test_scope_in_which_a_route_is_removed(router: Router) -> None:
-    """A route that a block removes stays removed."""
+@pytest.mark.parametrize(
+    ("before", "within", "taken_before", "taken_within", "behind"),
+    [
+        pytest.param([201, 202, 203], [], 1, 2, [202, 203, 203], id="taken"),
+        pytest.param([201, 202, 203], [204], 1, 3, [202, 203, 203], id="added and taken"),
+        pytest.param([201], [204], 1, 2, [201, 201], id="added to the last"),
+        pytest.param([201], [], 0, 1, [201, 201], id="the only one taken"),
+        pytest.param([], [204], 1, 2, [200, 200], id="added to none"),
+        pytest.param([(201, 1)], [204], 1, 2, [None], id="added to an exhausted one"),
+        pytest.param([(201, 1)], [], 0, 1, [201, None], id="exhausted within"),
+        pytest.param([(201, 3)], [], 1, 1, [201, 201, None], id="given in part"),
+        pytest.param([(201, 2), 202], [], 1, 2, [201, 202, 202], id="in part, and the next"),
+    ],
+)
+def test_scope_restores_sequences(
+    before: list[Any],
+    within: list[Any],
+    taken_before: int,
+    taken_within: int,
+    behind: list[int | None],
+    router: Router,
+) -> None:
+    """A sequence stands behind a block where it stood before it, whatever was added and given."""
     route = router.get("/a")
+
+    def add(answers: list[Any]) -> None:
+        for answer in answers:
+            status, times = answer if isinstance(answer, tuple) else (answer, None)
+            route.reply(status, times=times)
+
+    add(before)
+    for _ in range(taken_before):
+        route.take()
+    capacity = route.capacity
     with router.scope():
-        route.remove()
+        add(within)
+        for _ in range(taken_within):
+            route.take()
 
-    assert None is found(router, asked())
+    assert capacity == route.capacity
+    assert behind == [status_of(found(router, asked())) for _ in behind]
 
 
-@pytest.mark.parametrize("times", [None, 1])
-def test_scope_of_a_route_that_went_on(times: int | None, router: Router) -> None:
-    """An answer that was for ever before a block is so again, whatever of the block's was given."""
+def status_of(route: Route | None) -> int | None:
+    """The status that a route, if there is one, answers next."""
+    answer = None if route is None else route.take().answer
+    return answer.status if isinstance(answer, Reply) else None
+
+
+def test_scope_restores_an_answer_added_later_than_it() -> None:
+    """What was to come next before a block comes next behind it, also if the block gave the last answer."""
+    router = Router()
     route = router.get("/a").reply(201)
     with router.scope():
-        route.reply(202, times=times)
-        given = [route.take().answer for _ in range(2)]
-        assert [Reply(201), Reply(202)] == given
-    assert not route.spent
-    assert route is found(router, asked())
-    assert [Reply(201)] * 2 == [route.take().answer for _ in range(2)]
-
-
-def test_scope_of_a_route_that_was_used_up(router: Router) -> None:
-    """An answer that was given as often as it may stays so."""
-    route = router.get("/a").reply(201, times=1)
-    with router.scope():
-        route.reply(202)
         route.take()
-    assert route.spent
-    assert route is not found(router, asked())
+    route.reply(202)
+
+    assert [201, 202, 202] == [status_of(route) for _ in range(3)]
+
+
+@pytest.mark.parametrize("end", ["remove", "reset"])
+def test_scope_restores_removed_routes(end: str, router: Router) -> None:
+    """Routes that a block removes come back, each to its place among the others."""
+    older, route = router.get("/a").reply(201), router.get("/a").reply(202)
+    newer = router.get("/a").reply(203, times=1)
+    before = router.routes
+    newer.take()
+    with router.scope():
+        router.get("/a").reply(204)
+        if end == "remove":
+            route.remove()
+            newer.remove()
+        else:
+            router.reset()
+            assert None is found(router, asked())
+
+    assert before == router.routes
+    assert route is found(router, asked())
+    route.remove()
+    assert older is found(router, asked())
+
+
+def test_scope_restores_what_was_said_of_routes() -> None:
+    """A name, and whether a route has to be called, are as they were."""
+    router = Router()
+    route, other = router.get("/a", name="first"), router.get("/b").optional()
+    with router.scope():
+        route.named("second").optional()
+        other.named("third")
+
+    assert [("first", False), (None, True)] == [(each.name, each.is_optional) for each in (route, other)]
+    assert (route,) == router.never_called
+
+
+def test_scope_restores_mounts_and_what_is_let_out() -> None:
+    """Mounts that a block adds go, those that it removes come back; so do the hosts let through."""
+    router, users, orders = Router(), Router(), Router()
+    users.any("/{_:.*}").reply(201)
+    orders.any("/{_:.*}").reply(202)
+    mounted = router.mount("http://api.test", users)
+    router.passthrough("http://real.test")
+    with router.scope():
+        mounted.remove()
+        router.mount("http://api.test", orders)
+        router.passthrough("http://other.test")
+        router.reset()
+        router.mount("http://api.test", orders)
+        assert 202 == status_of(found(router, asked()))
+
+    assert 201 == status_of(found(router, asked()))
+    assert (mounted,) == router.routes
+    assert router.lets_out(asked("http://real.test/"))
+    assert not router.lets_out(asked("http://other.test/"))
+
+
+def test_scope_restores_mounted_routers() -> None:
+    """What a block changes of a router that is mounted, perhaps in two places, is undone as well."""
+    router, users = Router(), Router()
+    older = users.get("/a").reply(201, times=2)
+    router.mount("http://api.test", users)
+    router.mount("http://users.test", users)
+    with router.scope():
+        users.get("/a").reply(202)
+        older.remove()
+        assert 202 == status_of(found(router, asked()))
+
+    assert [201, 201, None] == [status_of(found(router, asked())) for _ in range(3)]
+
+
+def test_scopes_nest() -> None:
+    """Each block restores what it found."""
+    router = Router()
+    route = router.get("/a").replies(201, 202, 203, 204)
+    with router.scope():
+        assert 201 == status_of(route)
+        with router.scope():
+            assert 202 == status_of(route)
+            route.remove()
+        assert 202 == status_of(found(router, asked()))
+
+    assert 201 == status_of(found(router, asked()))
 
 
 async def test_scope_opens_its_gates(router: Router) -> None:

@@ -1,4 +1,4 @@
-"""Routes: the sequence of their answers, when they are spent, and what they say of themselves."""
+"""Routes: the sequence of their answers, when they are exhausted, and what they say of themselves."""
 
 import asyncio
 import threading
@@ -86,19 +86,111 @@ def test_sequence(
 
     assert capacity == route.capacity
     assert given == answers(router, len(given))
-    assert (None in given) is route.spent
+    assert (None in given) is route.exhausted
     assert capacity == route.capacity
 
 
-def test_spent_route_leaves_its_place(router: Router) -> None:
-    """The requests of a spent route go to the older one."""
+@pytest.mark.parametrize(
+    ("first", "given", "then", "behind"),
+    [
+        pytest.param(lambda route: route, 3, lambda route: route.reply(503), [503, 503], id="to none"),
+        pytest.param(
+            lambda route: route.reply(200), 0, lambda route: route.reply(503), [200, 503], id="not given yet"
+        ),
+        pytest.param(
+            lambda route: route.reply(200), 1, lambda route: route.reply(503), [503, 503], id="given once"
+        ),
+        pytest.param(
+            lambda route: route.reply(200), 3, lambda route: route.reply(503), [503, 503], id="given often"
+        ),
+        pytest.param(
+            lambda route: route.replies(200, 201),
+            2,
+            lambda route: route.reply(503),
+            [503, 503],
+            id="the last of several",
+        ),
+        pytest.param(
+            lambda route: route.replies(200, 201),
+            1,
+            lambda route: route.reply(503),
+            [201, 503, 503],
+            id="the last of several to come",
+        ),
+        pytest.param(
+            lambda route: route.reply(200),
+            2,
+            lambda route: route.reply(503, times=2).reply(201),
+            [503, 503, 201, 201],
+            id="an outage",
+        ),
+        pytest.param(
+            lambda route: route.reply(200), 2, lambda route: route.reply(503, times=1), [503, None], id="once"
+        ),
+        pytest.param(
+            lambda route: route.reply(200, times=2),
+            1,
+            lambda route: route.reply(503),
+            [200, 503, 503],
+            id="behind one that is to come",
+        ),
+        pytest.param(
+            lambda route: route.reply(200).redirect("/b"),
+            2,
+            lambda route: route.replies(503, 200),
+            [503, 200, 200],
+            id="several",
+        ),
+    ],
+)
+def test_answer_added_later(
+    first: Callable[[Route], Route],
+    given: int,
+    then: Callable[[Route], Route],
+    behind: list[object],
+    router: Router,
+) -> None:
+    """An answer that is added after the last one was given is the next one."""
+    route = first(router.get("/a"))
+    answers(router, given)
+
+    then(route)
+
+    assert behind == answers(router, len(behind))
+    assert (None in behind) is route.exhausted
+
+
+def test_replied_counts_every_answer(router: Router) -> None:
+    """How often a route has replied is known, also where it had one answer for ever before."""
+    route = router.get("/a").reply(200)
+    answers(router, 3)
+    route.reply(503, times=2)
+
+    assert (3, 5) == (route.replied, route.capacity)
+    answers(router, 2)
+    assert (5, 5, True) == (route.replied, route.capacity, route.exhausted)
+
+
+def test_too_late_for_an_exhausted_route(router: Router) -> None:
+    """Taking from a route that is exhausted already changes nothing of what is found."""
+    route = router.get("/a").reply(201, times=1)
+
+    assert [201] == answers(router, 1)
+    assert route.take() is route.take()
+    assert [None] == answers(router, 1)
+    route.reply(202)
+    assert [202, 202] == answers(router, 2)
+
+
+def test_exhausted_route_leaves_its_place(router: Router) -> None:
+    """The requests of a exhausted route go to the older one."""
     router.get("/a").reply(200)
     router.get("/a").reply(201, times=1)
 
     assert [201, 200, 200] == answers(router, 3)
 
 
-def test_spent_before_anything_was_looked_up(router: Router) -> None:
+def test_exhausted_before_anything_was_looked_up(router: Router) -> None:
     """A route that is used up by then is not found."""
     router.get("/a").reply(200)
     router.get("/a").reply(201, times=1).take()
@@ -106,8 +198,8 @@ def test_spent_before_anything_was_looked_up(router: Router) -> None:
     assert [200] == answers(router, 1)
 
 
-def test_spent_route_comes_back(router: Router) -> None:
-    """A spent route that is given another answer has its old place again, neither above nor below."""
+def test_exhausted_route_comes_back(router: Router) -> None:
+    """A exhausted route that is given another answer has its old place again, neither above nor below."""
     router.get("/a").reply(200)
     middle = router.get("/a").reply(201, times=1)
     newest = router.get("/a").reply(202, times=1)
@@ -121,7 +213,7 @@ def test_spent_route_comes_back(router: Router) -> None:
 
 
 def test_too_late_for_the_last_answer(router: Router) -> None:
-    """Who found the route before it was spent is still answered."""
+    """Who found the route before it was exhausted is still answered."""
     first, second = router.get("/a").reply(201, times=1), asked()
     outcome = router.find(second)
     assert isinstance(outcome, Hit)
@@ -141,7 +233,7 @@ def test_many_threads(router: Router) -> None:
     with ThreadPoolExecutor(4) as pool:
         given = [status for each in pool.map(take, range(4)) for status in each]
 
-    assert (500, 500, True) == (given.count(201), given.count(202), route.spent)
+    assert (500, 500, True) == (given.count(201), given.count(202), route.exhausted)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +309,7 @@ def test_answers_early(add: Callable[[Any], Route], is_early: bool) -> None:
     assert is_early is add(Router().get("/a")).answers_early
 
 
-def test_answers_early_when_spent() -> None:
+def test_answers_early_when_exhausted() -> None:
     """A script that was used up answers nothing any more."""
     route = Router().get("/a").raw(script, times=1)
     route.take()
@@ -299,8 +391,8 @@ def test_remove(router: Router) -> None:
     assert [call] == list(router.calls)
 
 
-def test_remove_when_spent(router: Router) -> None:
-    """A route that is spent can be removed, and does not come back with another answer."""
+def test_remove_when_exhausted(router: Router) -> None:
+    """A route that is exhausted can be removed, and does not come back with another answer."""
     route = router.get("/a").reply(201, times=1)
     assert [201] == answers(router, 1)
 
@@ -310,14 +402,14 @@ def test_remove_when_spent(router: Router) -> None:
     assert [None] == answers(router, 1)
 
 
-def test_spent_after_removal(router: Router) -> None:
+def test_exhausted_after_removal(router: Router) -> None:
     """A route that was removed while it was being asked may still be used up."""
     route = router.get("/a").reply(201, times=1)
     route.remove()
 
     route.take()
 
-    assert route.spent
+    assert route.exhausted
     assert isinstance(router.find(asked()), Miss)
 
 

@@ -306,11 +306,11 @@ class aiointercept(Asserted):  # the library's own spelling
     def _chosen(self, request: Request) -> Registered | None:
         """What answers a request: what was registered for its URL, or else the first pattern that matches."""
         exact = self.handlers.get((str(canonical_url(request)), request.method))
-        if exact is not None and not exact.route.spent:
+        if exact is not None and not exact.route.exhausted:
             return exact
         address = str(address_of(request))
         for (pattern, method), registered in self.patterns_handler.items():
-            if method == request.method and not registered.route.spent and pattern.match(address):
+            if method == request.method and not registered.route.exhausted and pattern.match(address):
                 return registered
         return None
 
