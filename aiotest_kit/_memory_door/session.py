@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -10,6 +11,7 @@ from .._aiohttp.connectors import MemoryTCPConnector
 from .._aiohttp.stand_ins import view_of
 from .._asyncio.lifespan import end_lives
 from .._asyncio.tasks import end_tasks
+from .._routing.handler_errors import raise_handler_error
 from .door import RouterDoor
 
 if TYPE_CHECKING:
@@ -25,20 +27,30 @@ class SessionDoor(RouterDoor):
         super().__init__(router)
         self._connector = connector
         self._is_open = True
+        self._earlier_errors = len(router.handler_errors)
         router.enter()
 
     async def left(self) -> None:
-        """End the session's connections, and what still answers on them."""
+        """End the session's connections, and what still answers on them.
+
+        Raises:
+            BaseException: the first that escaped from a handler since the session was made.
+        """
         peers = list(self.connections)
         tasks = [peer.answering for peer in peers if peer.answering is not None]
         for peer in peers:
             peer.transport.abort()
         await end_tasks(tasks)
-        if self._is_open:
-            self._is_open = False
+        if not self._is_open:
+            return
+        self._is_open = False
+        try:
             await end_lives(self._router.leave())
-        if self._connector is not None:
-            await self._connector.close()
+        finally:
+            if self._connector is not None:
+                await self._connector.close()
+        # What is being handled is what ends the block, where the session is closed by one.
+        raise_handler_error(self._router.handler_errors[self._earlier_errors :], sys.exc_info()[1])
 
 
 def mock_session(
@@ -47,7 +59,8 @@ def mock_session(
     """A real `aiohttp.ClientSession` that `router` answers, in memory. Nothing is patched.
 
     `session_kwargs` are those of `ClientSession`. The settings and limits of a `connector` hold. Closing the
-    session ends what still answers it. As `ClientSession`, it has to be made on the loop that uses it.
+    session ends what still answers it, and raises an error that escaped from a handler; a block that fails
+    by itself is told of it in a note. As `ClientSession`, it has to be made on the loop that uses it.
     """
     door = SessionDoor(router, connector)
     memory = MemoryTCPConnector(door) if connector is None else view_of(connector, door)

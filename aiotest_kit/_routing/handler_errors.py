@@ -32,8 +32,10 @@ def raise_handler_error(errors: Sequence[HandlerError], exc: BaseException | Non
 
     A block that fails already, with `exc`, stays what it is, and is told of it.
     """
-    if errors and exc is None:
-        raise errors[0].exception
-    if errors and exc is not None and sys.version_info >= (3, 11):
-        error = errors[0]
+    if not errors or errors[0].exception is exc:
+        return
+    error = errors[0]
+    if exc is None:
+        raise error.exception
+    if sys.version_info >= (3, 11):
         exc.add_note(f"a handler failed before: {error.exception!r} while answering {error.request!r}")

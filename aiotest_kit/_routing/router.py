@@ -48,8 +48,8 @@ __all__ = ["Router"]
 class Router(Asserted[Route]):
     """The table of stubbed routes, behind every door.
 
-    Of the routes that match a request, the one added last answers, unless it is exhausted; so a test overrides
-    what a fixture set up. Routes may be added, changed and removed at any time, from any thread.
+    Of the routes that match a request, the one added last answers, unless it is exhausted; so a test
+    overrides what a fixture set up. Routes may be added, changed and removed at any time, from any thread.
     """
 
     def __init__(self) -> None:

@@ -107,6 +107,53 @@ async def test_handler_error_beside_another() -> None:
     ] == getattr(caught.value, "__notes__", [])
 
 
+def failing(request: Request) -> int:
+    raise LookupError("in the handler")
+
+
+@pytest.mark.parametrize("close", ["block", "close", "own connector"])
+async def test_handler_error_of_a_session(close: str) -> None:
+    """An error in a handler is raised when a `mock_session` closes, once, and its connector is closed."""
+    router = Router()
+    router.get(URL).reply(failing)
+    connector = aiohttp.TCPConnector() if close == "own connector" else None
+    session = mock_session(router, connector=connector)
+    await text(session)
+
+    with pytest.raises(LookupError, match="in the handler") as caught:
+        if close == "close":
+            await session.close()
+        else:
+            async with session:
+                pass
+
+    assert "failing" in {entry.name for entry in caught.traceback}
+    assert session.closed
+    assert connector is None or connector.closed
+    await session.close()
+    async with mock_session(router):
+        pass
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="exceptions have notes from Python 3.11 on")
+async def test_handler_error_of_a_session_beside_another() -> None:
+    """An error of the block itself stays, and tells of the handler's; also through two sessions."""
+    router = Router()
+    router.get(URL).reply(failing)
+    with pytest.raises(ValueError, match="of the block") as caught:
+        async with mock_session(router) as session:
+            await text(session)
+            raise ValueError("of the block")
+    assert [
+        "a handler failed before: LookupError('in the handler') while answering <Request GET http://a.test/>"
+    ] == getattr(caught.value, "__notes__", [])
+
+    with pytest.raises(LookupError) as told:
+        async with mock_session(router), mock_session(router) as session:
+            await text(session)
+    assert not hasattr(told.value, "__notes__")
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_closed_while_a_call_waits(method: str) -> None:
     """A call that is held when the mock closes fails, and is not sent again to the network."""

@@ -207,10 +207,12 @@ async def test_cannot_happen(url: str, fault: object, message: str) -> None:
     """What cannot happen on the way there is an error of the test."""
     router = Router()
     router.get(url).reply(fault)
-    async with mock_session(router) as session:
-        with pytest.raises(UsageError) as caught:
-            await session.get(url)
+    with pytest.raises(UsageError) as at_the_end:
+        async with mock_session(router) as session:
+            with pytest.raises(UsageError) as caught:
+                await session.get(url)
     assert message == str(caught.value)
+    assert caught.value is at_the_end.value
     assert [caught.value] == [error.exception for error in router.handler_errors]
 
 
@@ -280,8 +282,9 @@ async def test_predicate_that_fails() -> None:
 
     router = Router()
     router.get(URL, headers={"X-Key": fails}).reply(Refuse())
-    async with mock_session(router) as session:
-        assert 500 == await raised(session, headers={"X-Key": "k"})
+    with pytest.raises(LookupError, match="k"):
+        async with mock_session(router) as session:
+            assert 500 == await raised(session, headers={"X-Key": "k"})
     assert ["k"] == [error.exception.args[0] for error in router.handler_errors]
 
 
@@ -289,11 +292,12 @@ async def test_from_a_handler() -> None:
     """A handler has seen the request: it cannot undo the connection."""
     router = Router()
     router.get(URL).reply(lambda request: Refuse())
-    async with mock_session(router) as session:
-        assert 500 == await raised(session)
-    assert ["Refuse() happens before a connection: it is for a route, and for the memory door"] == [
-        str(error.exception) for error in router.handler_errors
-    ]
+    with pytest.raises(UsageError) as caught:
+        async with mock_session(router) as session:
+            assert 500 == await raised(session)
+    assert "Refuse() happens before a connection: it is for a route, and for the memory door" == str(
+        caught.value
+    )
 
 
 async def test_closed_while_it_connects() -> None:

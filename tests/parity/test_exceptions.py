@@ -250,11 +250,12 @@ async def test_handler_error(door: Door) -> None:
 
     router = door.router
     router.get("http://a.test/").reply(handler)
-    async with door.open_session() as session, session.get("http://a.test/") as response:
-        assert 500 == response.status
-    (error,) = router.handler_errors
-    assert "in the handler" == str(error.exception)
-    router.reset()
+    async with door.open_session() as session:
+        async with session.get("http://a.test/") as response:
+            assert 500 == response.status
+        (error,) = router.handler_errors
+        assert "in the handler" == str(error.exception)
+        router.reset()
 
 
 # Holding.

@@ -4,6 +4,7 @@ import asyncio
 import re
 import threading
 from collections.abc import AsyncIterator, Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import ANY, AsyncMock
@@ -83,9 +84,11 @@ async def way(request: pytest.FixtureRequest) -> AsyncIterator[Way]:
         opened.close()
     elif request.param == "mock_session":
         router = Router()
-        async with mock_session(router) as session:
-            way = Way(router, session, "ws://stream.test")
-            yield way
+        session = mock_session(router)
+        way = Way(router, session, "ws://stream.test")
+        yield way
+        with pytest.raises((AssertionError, ValueError)) if way.expected_errors else nullcontext():
+            await session.close()
     elif request.param == "app":
         client = StubClient(StubServer(app_with_websockets()))
         await client.start_server()
