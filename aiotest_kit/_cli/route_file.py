@@ -28,12 +28,12 @@ __all__ = ["routes_in"]
 
 ROUTE_FIELDS = ("method", "url", "name", "query", "headers", "cookies", "json", "form", "body", "reply")
 REPLY_FIELDS = ("status", *sorted(ReplyOptions.__optional_keys__), "times")
-STREAM_FIELDS = ("status", "headers", "times")
+STREAM_FIELDS = ("headers", "compress", "trailers", "delay", "times")
 KINDS = {
-    "redirect": ("redirect", "status", "headers"),
-    "forward": ("forward",),
-    "stream": ("stream", *STREAM_FIELDS),
-    "sse": ("sse", "headers"),
+    "redirect": ("redirect", "status", "headers", "times"),
+    "forward": ("forward", "times"),
+    "stream": ("stream", "status", *STREAM_FIELDS),
+    "sse": ("sse", *STREAM_FIELDS),
 }
 """Replies that are not a `Reply`: by the field that says so, the fields that they may have."""
 

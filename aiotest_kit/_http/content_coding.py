@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import zlib
+from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._errors import UsageError
 
-__all__ = ["CODINGS", "compress", "decompressed"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["CODINGS", "PieceCompressor", "compress", "decompressed"]
 
 CODINGS = ("gzip", "deflate", "br", "zstd")
 EITHER_CONTAINER = 32 + zlib.MAX_WBITS
@@ -28,7 +32,43 @@ def compress(coding: object, body: bytes) -> bytes:
         return bytes(brotli().compress(body))
     if coding == "zstd":
         return bytes(zstd().compress(body))
-    raise UsageError(f"compress={coding!r}: codings are {', '.join(CODINGS)}")
+    raise unknown_coding(coding)
+
+
+def unknown_coding(coding: object) -> UsageError:
+    """The complaint of a coding that there is not."""
+    return UsageError(f"compress={coding!r}: codings are {', '.join(CODINGS)}")
+
+
+class PieceCompressor:
+    """Compresses a body piece by piece, so that a client can read each piece as soon as it has it.
+
+    Raises:
+        UsageError: there is no such coding, or it takes an extra that is not installed.
+    """
+
+    def __init__(self, coding: object) -> None:
+        if coding in ("gzip", "deflate"):
+            stream = zlib.compressobj(wbits=zlib.MAX_WBITS + (16 if coding == "gzip" else 0))
+            self._compress: Callable[[bytes], bytes] = stream.compress
+            self._flush: Callable[[], bytes] = partial(stream.flush, zlib.Z_SYNC_FLUSH)
+            self.end: Callable[[], bytes] = stream.flush
+            """What ends the body."""
+        elif coding == "br":
+            brotli_stream = brotli().Compressor()
+            self._compress, self._flush = brotli_stream.process, brotli_stream.flush
+            self.end = brotli_stream.finish
+        elif coding == "zstd":
+            zstd_stream = zstd().ZstdCompressor()
+            self._compress = zstd_stream.compress
+            self._flush = partial(zstd_stream.flush, zstd_stream.FLUSH_BLOCK)
+            self.end = zstd_stream.flush
+        else:
+            raise unknown_coding(coding)
+
+    def piece(self, data: bytes) -> bytes:
+        """A piece of the body, compressed."""
+        return self._compress(data) + self._flush()
 
 
 def decompressed(codings: str, body: bytes) -> bytes:

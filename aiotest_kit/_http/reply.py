@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 __all__ = [
+    "BODY_OPTIONS",
     "NO_BODY",
     "Reply",
     "ReplyOptions",
@@ -32,6 +33,7 @@ __all__ = [
     "checked_delay",
     "checked_headers",
     "checked_text",
+    "given_options",
     "phrase",
     "reply_as_sent",
     "reply_of_status",
@@ -56,17 +58,17 @@ class ReplyOptions(TypedDict, total=False):
     """The keywords of a reply; see `Reply`."""
 
     json: object
-    text: str
-    html: str
-    body: bytes | str
-    form: Mapping[str, object] | Iterable[tuple[str, object]]
-    headers: Mapping[str, str | list[str]] | Iterable[tuple[str, str]]
-    cookies: Mapping[str, str | Morsel[str]]
-    reason: str
-    content_type: str
-    compress: str
-    delay: float
-    trailers: Mapping[str, str]
+    text: str | None
+    html: str | None
+    body: bytes | str | None
+    form: Mapping[str, object] | Iterable[tuple[str, object]] | None
+    headers: Mapping[str, str | list[str]] | Iterable[tuple[str, str]] | None
+    cookies: Mapping[str, str | Morsel[str]] | None
+    reason: str | None
+    content_type: str | None
+    compress: str | None
+    delay: float | None
+    trailers: Mapping[str, str] | None
 
 
 class Reply:
@@ -76,7 +78,8 @@ class Reply:
     `Content-Type`, which `content_type` or a header overrides. `headers` may repeat a name by a list of
     values. `cookies` become `Set-Cookie` fields with `Path=/`. `reason` is by default the registered
     phrase. `compress` is `gzip`, `deflate`, `br` or `zstd`. `delay` is in seconds, before the first byte.
-    `trailers` make the body chunked and follow it (RFC 9110, 6.5).
+    `trailers` make the body chunked and follow it (RFC 9110, 6.5). None for any of these is "not given", but
+    for `json`, of which it is null.
 
     Beside these, only the framing that the body needs is sent: no `Date`, no `Server`.
 
@@ -96,29 +99,32 @@ class Reply:
     """Its bytes for a plain request, and whether the connection ends with them, once it was sent."""
 
     def __init__(self, status: int = 200, **options: Unpack[ReplyOptions]) -> None:
-        check_reply_options(options)
+        given = given_options(options)
+        check_reply_options(given)
         fix = super().__setattr__
         fix("status", checked_status(status))
-        fix("reason", checked_text("reason", options["reason"]) if "reason" in options else phrase(status))
-        body, content_type = encode_body(options)
+        fix("reason", checked_text("reason", given["reason"]) if "reason" in given else phrase(status))
+        body, content_type = encode_body(given)
         if body and status in NO_BODY:
             raise UsageError(
                 f"a reply with status {status} has no body (RFC 9110, 6.4.1); got {one_line(body)}"
             )
-        headers = checked_headers(options["headers"]) if "headers" in options else CIMultiDict()
-        if "content_type" in options:
-            headers["Content-Type"] = checked_text("content_type", options["content_type"])
+        headers = checked_headers(given["headers"]) if "headers" in given else CIMultiDict()
+        if "content_type" in given:
+            headers["Content-Type"] = checked_text("content_type", given["content_type"])
         elif content_type is not None:
             headers.setdefault("Content-Type", content_type)
-        if "cookies" in options:
-            headers.extend(cookie_fields(options["cookies"]))
-        if "compress" in options:
-            body = compress(options["compress"], body)
-            headers.setdefault("Content-Encoding", options["compress"])
+        if "cookies" in given:
+            headers.extend(cookie_fields(given["cookies"]))
+        if "compress" in given:
+            body = compress(given["compress"], body)
+            headers.setdefault("Content-Encoding", given["compress"])
+        trailers = given.get("trailers")
+        if "Content-Length" in headers:
+            check_length(headers["Content-Length"], body, bool(trailers))
         fix("headers", CIMultiDictProxy(headers))
         fix("body", body)
-        fix("delay", checked_delay(options["delay"]) if "delay" in options else 0.0)
-        trailers = options.get("trailers")
+        fix("delay", checked_delay(given["delay"]) if "delay" in given else 0.0)
         fix("trailers", CIMultiDictProxy(checked_headers(trailers)) if trailers else None)
         fix("sent_as", None)
 
@@ -258,12 +264,30 @@ ALL_OPTIONS = ReplyOptions.__optional_keys__
 BODY_OPTIONS = frozenset({"json", "text", "html", "body", "form"})
 
 
+def given_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The keywords of a reply that say something: None is "not given", but of `json` it is null."""
+    return {name: value for name, value in options.items() if value is not None or name == "json"}
+
+
 def check_reply_options(options: Mapping[str, object]) -> None:
     """Refuse unknown and contradicting keywords of a reply."""
     check_options(options, ALL_OPTIONS, "a reply")
     if len(options.keys() & BODY_OPTIONS) > 1:
         bodies = [name for name in options if name in BODY_OPTIONS]
         raise UsageError(f"a reply has one body; got {' and '.join(f'{name}=' for name in bodies)}")
+
+
+def check_length(promised: str, body: bytes, has_trailers: bool) -> None:
+    """Refuse a `Content-Length` that no client can make sense of; it may be longer than the body."""
+    if not (promised.isascii() and promised.isdecimal()):
+        raise UsageError(f"Content-Length {promised!r} is not a number of bytes; {RAW}")
+    if int(promised) < len(body):
+        raise UsageError(
+            f"Content-Length {promised!r} is less than the {len(body)} bytes of the body, and a client would "
+            f"take the rest for another reply; leave it out; {RAW}"
+        )
+    if has_trailers:
+        raise UsageError("trailers= follow a chunked body, which has no Content-Length; leave that out")
 
 
 def encode_body(options: Mapping[str, Any]) -> tuple[bytes, str | None]:
@@ -301,25 +325,29 @@ def encode_form(form: Any) -> bytes:
 
 
 def checked_str(name: str, value: object) -> str:
-    """`value` if it is text."""
+    """The text of a body."""
     if isinstance(value, str):
         return value
     raise UsageError(f"{name}= is text; got {one_line(value)} (json= encodes objects, body= sends bytes)")
 
 
+RAW = "route.raw(...) can send anything"
+
+
 def checked_status(status: object) -> int:
     """`status` if a final response can have it (RFC 9110, 15)."""
-    if isinstance(status, int) and not isinstance(status, bool) and 200 <= status <= 599:
+    if isinstance(status, int) and not isinstance(status, bool) and 200 <= status <= 999:
         return int(status)
-    raise UsageError(f"status {status!r} is not one of 200 to 599; route.raw(...) can send anything")
+    raise UsageError(f"status {status!r} is not one of 200 to 999; {RAW}")
 
 
 def checked_text(name: str, value: object) -> str:
     """`value` if it can stand in a line of a response's head."""
-    text = checked_str(name, value)
-    if "\r" in text or "\n" in text or "\0" in text:
-        raise UsageError(f"{name} {text!r} has a line end in it; route.raw(...) can send anything")
-    return text
+    if not isinstance(value, str):
+        raise UsageError(f"{name} is text; got {one_line(value)}")
+    if "\r" in value or "\n" in value or "\0" in value:
+        raise UsageError(f"{name} {value!r} has a line end in it; {RAW}")
+    return value
 
 
 def checked_headers(given: object) -> CIMultiDict[str]:
@@ -330,7 +358,7 @@ def checked_headers(given: object) -> CIMultiDict[str]:
     try:
         for name, values in given.items() if isinstance(given, Mapping) else given:
             if not name or any(char in name for char in " :\r\n\0"):
-                raise UsageError(f"{name!r} is not a header name; route.raw(...) can send anything")
+                raise UsageError(f"{name!r} is not a header name; {RAW}")
             for value in values if isinstance(values, (list, tuple)) else [values]:
                 headers.add(name, checked_text(f"header {name}", str(value) if type(value) is int else value))
     except (TypeError, ValueError) as exc:

@@ -18,7 +18,6 @@ from .._http.reply import Reply, with_fields
 from .._text import join_names, one_line
 from .exchange import ConnectFault, InClient, Strike
 from .responder import as_answer
-from .stream import check_piece, send_piece
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -315,12 +314,14 @@ class Flaky(Strike):
 
     def check_as_piece(self) -> None:
         """Refuse a fault that cannot be there."""
-        check_piece(self.fault)
+        if not isinstance(self.fault, Strike):
+            raise UsageError(f"{self.fault!r} cannot happen in a body that is on its way")
+        self.fault.check_as_piece()
 
     async def strike(self, exchange: Exchange) -> None:
         """Go wrong, if that is drawn."""
-        if self.drawn() is self.fault:
-            await send_piece(exchange, self.fault)
+        if self.drawn() is self.fault and isinstance(self.fault, Strike):
+            await self.fault.strike(exchange)
 
 
 Fault: TypeAlias = (

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from aiohttp import web
 
 from .._errors import UsageError
-from .._http.reply import Reply, as_reply, checked_headers, checked_text, reply_of_status
+from .._http.reply import Reply, as_reply, checked_headers, checked_text, given_options, reply_of_status
 from .._text import describe, one_line
 from .exchange import (
     Answer,
@@ -26,7 +26,7 @@ from .web_response import RETURNS
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from .._http.reply import ReplyOptions
     from .._http.request import Request
@@ -114,13 +114,13 @@ class Raw(Early):
             writer.close()
 
 
-def redirect(location: object, status: int, options: dict[str, Any]) -> Reply:
+def redirect(location: object, status: int, options: Mapping[str, Any]) -> Reply:
     """A reply that sends the client to `location`."""
     if status not in REDIRECTS:
         raise UsageError(
             f"{status!r} is not a redirect that clients follow; those are 301, 302, 303, 307, 308"
         )
-    headers = checked_headers(options.pop("headers", ()))
+    headers = checked_headers(options.get("headers") or ())
     headers["Location"] = checked_text("location", str(location))
     keywords: dict[str, Any] = {**options, "headers": headers}
     return Reply(status, **keywords)
@@ -134,8 +134,9 @@ def as_answer(value: object, options: ReplyOptions) -> Reply | Answer:
     """
     if isinstance(value, int) and not isinstance(value, bool):
         return reply_of_status(value, options)
-    if options:
-        raise UsageError(not_with(options, value))
+    given = given_options(options) if options else options
+    if given:
+        raise UsageError(not_with(given, value))
     if isinstance(value, (dict, list, str, bytes)):
         return as_reply(value)
     if isinstance(value, Reply):

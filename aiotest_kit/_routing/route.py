@@ -21,7 +21,7 @@ from .._responders.exchange import Early
 from .._responders.faults import acts_at_connect, happens_in_client
 from .._responders.forward import Forward
 from .._responders.responder import Raw, as_answer, redirect
-from .._responders.stream import Stream, sse
+from .._responders.stream import event_stream, stream
 from .._text import one_line
 from .assertions import Asserted
 from .calls import Calls
@@ -29,7 +29,7 @@ from .sequence import ReplySequence, SequenceState, Step
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from typing_extensions import Never, Self, Unpack
     from yarl import URL
@@ -136,7 +136,7 @@ class Route(Asserted["Route"]):
             )
         delay = 0.0
         if not isinstance(answer, int) and "delay" in options:
-            delay = checked_delay(options.pop("delay"))
+            delay = delay_of(options)
         return self._add(self.answer_of(answer, options), times, attempts, delay)
 
     def replies(self, *answers: object) -> Self:
@@ -146,36 +146,51 @@ class Route(Asserted["Route"]):
         """
         if not answers:
             raise UsageError("replies() needs at least one answer")
-        for answer in [self.answer_of(answer, {}) for answer in answers]:
-            self._add(answer)
-        return self
+        if len(answers) == 1 and isinstance(answers[0], (list, tuple)):
+            raise UsageError(f"replies() takes answers one by one: replies(*{one_line(answers[0], 60)})")
+        steps = [self._step(self.answer_of(answer, {})) for answer in answers]
+        return self._append(*steps)
 
-    def redirect(self, location: str | URL, status: int = 302, **options: Unpack[ReplyOptions]) -> Self:
+    def redirect(
+        self,
+        location: str | URL,
+        status: int = 302,
+        *,
+        times: int | None = None,
+        **options: Unpack[ReplyOptions],
+    ) -> Self:
         """Send the client to `location` (301, 302, 303, 307 or 308; RFC 9110, 15.4)."""
-        return self._add(redirect(location, status, {**options}))
+        return self._add(redirect(location, status, options), times)
 
     def stream(
         self, pieces: object, status: int = 200, *, times: int | None = None, **options: Unpack[ReplyOptions]
     ) -> Self:
         """Send a body piece by piece.
 
-        `pieces` are a list of chunks, in which a number is a pause in seconds, or a generator function,
-        sync or async, that is called anew for each request. Each piece is one chunk on the wire.
-        """
-        for name in ("json", "text", "html", "body", "form", "compress", "trailers"):
-            if name in options:
-                raise UsageError(f"{name}= is not for a stream, whose body is its pieces")
-        delay = checked_delay(options.pop("delay", 0))
-        return self._add(Stream(pieces, Reply(status, **options)), times, delay=delay)
+        `pieces` are a list of chunks, or a generator function, sync or async, that is called anew for each
+        request, with the request if it takes an argument. Each piece is one chunk on the wire; a number among
+        them is a pause in seconds, and a fault such as `Reset()` happens where it stands. With `compress`
+        each piece can be decoded as soon as it arrives.
 
-    def sse(self, events: Iterable[object], **options: Unpack[ReplyOptions]) -> Self:
+        Raises:
+            UsageError: the pieces can be read only once, as those of an iterator or a file; one cannot be
+                sent; or a keyword says something of the body.
+        """
+        delay = delay_of(options)
+        return self._add(stream(pieces, status, options), times, delay=delay)
+
+    def sse(self, events: object, *, times: int | None = None, **options: Unpack[ReplyOptions]) -> Self:
         """Send a `text/event-stream` (HTML, 9.2.5).
 
-        An event is a mapping of `event`, `id`, `retry` (milliseconds), `data` (text, or JSON of anything
-        else) and `comment`; a number is a pause in seconds.
+        `events` are a list or a generator function, as for `stream`, with pauses and faults among them. An
+        event is a mapping of `event`, `id`, `retry` (milliseconds), `data` (text, or JSON of anything else)
+        and `comment`, or its data alone.
+
+        Raises:
+            UsageError: as `stream`.
         """
-        delay = checked_delay(options.pop("delay", 0))
-        return self._add(sse(events, {**options}), delay=delay)
+        delay = delay_of(options)
+        return self._add(event_stream(events, options), times, delay=delay)
 
     def raw(
         self,
@@ -192,9 +207,9 @@ class Route(Asserted["Route"]):
             raise UsageError(f"raw() takes an async function of reader and writer; got {one_line(script)}")
         return self._add(Raw(script), times)
 
-    def forward(self, origin: str | URL) -> Self:
+    def forward(self, origin: str | URL, *, times: int | None = None) -> Self:
         """Relay to a real server, and its answer back: redirects, encodings and cookies untouched."""
-        return self._add(Forward.to(origin))
+        return self._add(Forward.to(origin), times)
 
     def serve(self, handler: ServerHandler, *, times: int | None = None) -> Self:
         """Have aiohttp's own server answer, with a handler: `async def handler(request)`.
@@ -253,6 +268,12 @@ class Route(Asserted["Route"]):
     def _add(
         self, answer: Reply | Answer, times: int | None = None, attempts: int | None = None, delay: float = 0
     ) -> Self:
+        return self._append(self._step(answer, times, attempts, delay))
+
+    def _step(
+        self, answer: Reply | Answer, times: int | None = None, attempts: int | None = None, delay: float = 0
+    ) -> Step:
+        """A step of the sequence, if this route can give the answer."""
         if times is not None:
             check_count("times", times)
         if attempts is not None:
@@ -262,11 +283,15 @@ class Route(Asserted["Route"]):
                 f"{one_line(answer)} happens in the client, which is out of reach behind a socket; reply "
                 "with what it sends, or with a fault on the wire such as Reset()"
             )
+        return Step(answer, times, attempts, delay)
+
+    def _append(self, *steps: Step) -> Self:
         with self._holder.lock:
-            if not isinstance(answer, Reply) and acts_at_connect(answer):
-                self._holder.fails_connections = True
             was_exhausted = self.exhausted
-            self.sequence.append(Step(answer, times, attempts, delay))
+            for step in steps:
+                if not isinstance(step.answer, Reply) and acts_at_connect(step.answer):
+                    self._holder.fails_connections = True
+                self.sequence.append(step)
             if was_exhausted:
                 self._holder.reinstate(self)
         return self
@@ -413,6 +438,12 @@ class Candidate(NamedTuple):
     route: Route
     is_sure: bool
     captures: Mapping[str, str]
+
+
+def delay_of(options: ReplyOptions) -> float:
+    """The delay before an answer, in seconds; it is taken out of the options."""
+    delay = options.pop("delay", None)
+    return 0.0 if delay is None else checked_delay(delay)
 
 
 def check_count(name: str, count: object) -> None:

@@ -173,6 +173,8 @@ async def test_expect_continue(client: StubClient) -> None:
         pytest.param(Reply(204), id="no body"),
         pytest.param(lambda request: {"path": request.path}, id="handler"),
         pytest.param(lambda request: web.Response(text="x", status=202), id="response"),
+        pytest.param(999, id="status of no class"),
+        pytest.param(lambda request: web.Response(status=999, reason="Denied"), id="response of no class"),
     ],
 )
 async def test_replies(answer: object, client: StubClient) -> None:

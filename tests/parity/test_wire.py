@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 from multidict import CIMultiDict
 
 from aiotest_kit import Reply, Router
@@ -107,6 +108,35 @@ async def test_headers_as_the_router_has_them(door: Door) -> None:
         (b"x-b", b"2"),
     ] == list(request.raw_headers)
     assert ["1", "2"] == request.headers.getall("X-B")
+
+
+STATUSES: dict[str, tuple[object, tuple[int, str]]] = {
+    "of a link checker": (999, (999, "")),
+    "the last that is registered": (511, (511, "Network Authentication Required")),
+    "the first of no class": (600, (600, "")),
+    "with a reason": (Reply(999, reason="Denied"), (999, "Denied")),
+    "a response's": (lambda request: web.Response(status=999, reason="Denied"), (999, "Denied")),
+    "a handler's": (lambda request: 777, (777, "")),
+    "a served response's": (None, (999, "Denied")),
+}
+
+
+@pytest.mark.parametrize(("answer", "told"), STATUSES.values(), ids=STATUSES)
+async def test_every_final_status(
+    router: Router, session: aiohttp.ClientSession, answer: object, told: tuple[int, str]
+) -> None:
+    """A final status is one of 200 to 999, from whatever it comes, and its connection is used again."""
+
+    async def denied(request: web.BaseRequest) -> web.Response:
+        return web.Response(status=999, reason="Denied", text="no")
+
+    route = router.get("http://a.test/")
+    route.serve(denied) if answer is None else route.reply(answer)
+    for _ in range(2):
+        async with session.get("http://a.test/") as response:
+            await response.read()
+            assert told == (response.status, response.reason)
+    assert [told[0]] * 2 == [call.reply and call.reply.status for call in route.calls]
 
 
 BODILESS = {

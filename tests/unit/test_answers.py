@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import re
+import zlib
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 from unittest.mock import AsyncMock, MagicMock, Mock
@@ -16,7 +17,7 @@ from aiotest_kit import Origin, Reply, Request, UsageError
 from aiotest_kit._http.body import Incoming
 from aiotest_kit._responders.exchange import Answer
 from aiotest_kit._responders.responder import Raise, Raw, as_answer, redirect
-from aiotest_kit._responders.stream import Stream, sse
+from aiotest_kit._responders.stream import event_stream, stream
 from aiotest_kit._responders.web_response import reply_of
 
 REQUEST = Request("GET", Origin("http", "api.test", 80), "/users/7?q=x")
@@ -353,12 +354,11 @@ class Again:
 )
 async def test_stream(pieces: object, written: list[bytes]) -> None:
     """The head comes first, then each piece; the same again for the next call."""
-    head = Reply(203)
-    stream = Stream(pieces, head)
-    expected = [("start", head), *written, "finish"]
+    answer = stream(pieces, 203, {})
+    expected = [("start", Reply(203)), *written, "finish"]
 
-    assert expected == await played(stream)
-    assert expected == await played(stream)
+    assert expected == await played(answer)
+    assert expected == await played(answer)
 
 
 async def test_pauses_of_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -369,7 +369,7 @@ async def test_pauses_of_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
         exchange.events.append(seconds)
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
-    await Stream([b"a", 0.5, b"b", 2], Reply()).play(exchange)
+    await stream([b"a", 0.5, b"b", 2], 200, {}).play(exchange)
 
     assert [b"a", 0.5, b"b", 2.0, "finish"] == exchange.events[1:]
 
@@ -395,7 +395,7 @@ async def test_bad_piece(piece: object, message: str) -> None:
 
     exchange: Any = Recorded()
     with pytest.raises(UsageError) as caught:
-        await Stream(pieces, Reply()).play(exchange)
+        await stream(pieces, 200, {}).play(exchange)
 
     assert message == str(caught.value)
     assert [b"a"] == exchange.events[1:]
@@ -403,7 +403,7 @@ async def test_bad_piece(piece: object, message: str) -> None:
 
 def test_repr_of_stream() -> None:
     """A stream shows its pieces."""
-    assert "Stream([b'a', 0.5])" == repr(Stream([b"a", 0.5], Reply()))
+    assert "Stream([b'a', 0.5])" == repr(stream([b"a", 0.5], 200, {}))
 
 
 # ---- redirects and events ----
@@ -428,6 +428,13 @@ def test_redirect(status: int, location: str | URL) -> None:
         pytest.param({"data": None}, b"data: null\n\n", id="null"),
         pytest.param({"comment": "ping"}, b": ping\n\n", id="comment"),
         pytest.param({"retry": 500}, b"retry: 500\n\n", id="retry"),
+        pytest.param({"retry": "0"}, b"retry: 0\n\n", id="retry of text"),
+        pytest.param({"id": 7, "event": 8}, b"event: 8\nid: 7\n\n", id="numbers"),
+        pytest.param(
+            {"id": None, "event": None, "retry": None, "comment": None, "data": "x"},
+            b"data: x\n\n",
+            id="not given",
+        ),
         pytest.param("hi", b"data: hi\n\n", id="data alone"),
         pytest.param([1], b"data: [1]\n\n", id="JSON alone"),
         pytest.param(
@@ -439,7 +446,7 @@ def test_redirect(status: int, location: str | URL) -> None:
 )
 async def test_sse(event: object, data: bytes) -> None:
     """An event is written field by field, a line of data for each line."""
-    start, *rest = await played(sse([event], {}))
+    start, *rest = await played(event_stream([event], {}))
 
     head = Reply(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
     assert ("start", head) == start
@@ -449,11 +456,124 @@ async def test_sse(event: object, data: bytes) -> None:
 async def test_sse_with_pauses_and_headers() -> None:
     """Numbers between events are pauses; headers of the test's own come first."""
     events: Sequence[object] = [0, "a", 0.0]
-    start, *rest = await played(sse(events, {"headers": {"Cache-Control": "private"}}))
+    start, *rest = await played(event_stream(events, {"headers": {"Cache-Control": "private"}}))
 
     head = Reply(headers={"Cache-Control": "private", "Content-Type": "text/event-stream"})
     assert ("start", head) == start
     assert [b"data: a\n\n", "finish"] == rest
+
+
+def events() -> Iterator[object]:
+    yield {"id": 1, "data": "a"}
+    yield 0
+    yield ["b"]
+
+
+async def async_events() -> AsyncIterator[object]:
+    for event in events():
+        yield event
+
+
+def events_of(request: Request) -> list[object]:
+    return [{"id": 1, "data": "a"}, 0.0, ["b"]]
+
+
+class Events:
+    def __iter__(self) -> Iterator[object]:
+        return events()
+
+
+@pytest.mark.parametrize(
+    "made",
+    [events, async_events, events_of, Events()],
+    ids=["function", "async function", "of the request", "iterable"],
+)
+async def test_sse_of_a_function(made: object) -> None:
+    """Events may come from a function, which is called for each request, or from what can be read again."""
+    answer = event_stream(made, {})
+
+    for _ in range(2):
+        _, *rest = await played(answer)
+        assert [b"id: 1\ndata: a\n\n", b'data: ["b"]\n\n', "finish"] == rest
+
+
+async def test_events_are_settled_when_they_are_given() -> None:
+    """A list of events is encoded at once: what is changed of it later is not sent."""
+    event = {"data": "a"}
+    given: list[object] = [event]
+    answer = event_stream(given, {})
+    event["data"] = "b"
+    given.append("c")
+
+    assert [b"data: a\n\n", "finish"] == (await played(answer))[1:]
+
+
+async def test_bad_event_of_a_function() -> None:
+    """An event that cannot be sent is an error at that event."""
+    exchange: Any = Recorded()
+    with pytest.raises(UsageError) as caught:
+        await event_stream(lambda: ["a", {"retry": "soon"}], {}).play(exchange)
+
+    assert "the retry of an event is in milliseconds, a whole number; got 'soon'" == str(caught.value)
+    assert [b"data: a\n\n"] == exchange.events[1:]
+
+
+async def coroutine_function() -> list[bytes]:
+    return [b"a"]
+
+
+@pytest.mark.parametrize(
+    ("result", "told"),
+    [
+        pytest.param(lambda: None, "returned None; pass a list or a generator function", id="None"),
+        pytest.param(lambda: "ab", "returned 'ab'; pass a list or a generator function", id="text"),
+        pytest.param(
+            lambda: coroutine_function(),
+            "it is async and has no `yield`; write an async generator function",
+            id="coroutine",
+        ),
+    ],
+)
+@pytest.mark.parametrize(
+    "make", [lambda f: stream(f, 200, {}), lambda f: event_stream(f, {})], ids=["stream", "sse"]
+)
+async def test_function_that_returns_no_pieces(
+    make: Callable[[object], Answer], result: Any, told: str
+) -> None:
+    """What a stream's function returns has to be pieces, and nothing was sent before."""
+    exchange: Any = Recorded()
+    with pytest.raises(UsageError) as caught:
+        await make(result).play(exchange)
+
+    assert str(caught.value).startswith(f"'<lambda>' ({__file__}:")
+    assert str(caught.value).endswith(told)
+    assert [] == exchange.events
+
+
+async def test_stream_of_what_does_not_say_what_it_takes() -> None:
+    """A function that hides its arguments is called without any."""
+
+    class Unknown:
+        __signature__ = 5
+
+        def __call__(self, *args: object) -> list[bytes]:
+            return [b"a"] * (1 + len(args))
+
+    assert [b"a", "finish"] == (await played(stream(Unknown(), 200, {})))[1:]
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+async def test_compressed_stream(coding: str) -> None:
+    """Each piece of a compressed stream can be decoded as soon as it is there."""
+    options = {"compress": coding, "headers": {"X-A": "1"}, "trailers": {"X-B": "2"}}
+    start, *pieces, end = await played(stream([b"one", 0, "two"], 200, options))
+
+    head = Reply(200, headers={"X-A": "1", "Content-Encoding": coding}, trailers={"X-B": "2"})
+    assert (("start", head), "finish") == (start, end)
+    decoder = zlib.decompressobj(32 + zlib.MAX_WBITS)
+    decoded = [decoder.decompress(piece) for piece in pieces if isinstance(piece, bytes)]
+    assert [b"one", b"two", b""] == decoded
+    assert decoder.eof
 
 
 # ---- scripts ----

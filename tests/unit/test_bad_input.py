@@ -1,6 +1,7 @@
 """Misuse, found where it is written: a `UsageError` at once, whose text says what would work."""
 
 import functools
+import io
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import date
@@ -11,7 +12,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from aiotest_kit import Reply, Request, Reset, Router, UsageError
+from aiotest_kit import Refuse, Reply, Request, Reset, Router, Upstream, UsageError
 
 
 def generator() -> Iterator[bytes]:
@@ -25,6 +26,53 @@ async def async_generator() -> AsyncIterator[bytes]:
 class NeedsArguments(Exception):
     def __init__(self, code: int, text: str) -> None:
         super().__init__(code, text)
+
+
+async def coroutine_function() -> list[bytes]:
+    return [b"a"]
+
+
+class Once:
+    """An iterable whose iterator is the same each time."""
+
+    def __init__(self) -> None:
+        self._pieces = generator()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._pieces
+
+    def __repr__(self) -> str:
+        return "<Once>"
+
+
+class AsyncOnce:
+    def __aiter__(self) -> "AsyncOnce":
+        return self
+
+    async def __anext__(self) -> bytes:
+        return b"a"
+
+    def __repr__(self) -> str:
+        return "<AsyncOnce>"
+
+
+class Shown(io.BytesIO):
+    def __repr__(self) -> str:
+        return "<file>"
+
+
+class ShownIterator(map):  # type: ignore[type-arg]
+    def __repr__(self) -> str:
+        return "<map>"
+
+
+A_LIST = "a list, or a generator function"
+ONE_SHOT: dict[str, tuple[Callable[[], Any], str, str]] = {
+    "an iterator": (lambda: ShownIterator(str, ["a"]), "<map>", A_LIST),
+    "an iterable to be read once": (Once, "<Once>", A_LIST),
+    "an async iterator": (AsyncOnce, "<AsyncOnce>", "an async generator function"),
+    "a file": (lambda: Shown(b"a"), "<file>", "[file.read()], or a generator function that opens it"),
+}
 
 
 def refusal(act: Callable[[], object]) -> str:
@@ -45,8 +93,9 @@ def test_stream_of_a_function_that_takes_too_much() -> None:
 
 def test_replies_are_all_refused_together() -> None:
     """Where one of several answers cannot be given, none is added."""
-    route = Router().get("/a").reply(201, times=1)
+    route = Upstream().get("/a").reply(201, times=1)
     refusal(lambda: route.replies(200, None))
+    refusal(lambda: route.replies(200, Refuse()))
     assert 1 == route.capacity
 
 
@@ -180,8 +229,8 @@ RAW = "route.raw(...) can send anything"
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        pytest.param({"status": 199}, f"status 199 is not one of 200 to 599; {RAW}", id="status too low"),
-        pytest.param({"status": 600}, f"status 600 is not one of 200 to 599; {RAW}", id="status too high"),
+        pytest.param({"status": 199}, f"status 199 is not one of 200 to 999; {RAW}", id="status too low"),
+        pytest.param({"status": 1000}, f"status 1000 is not one of 200 to 999; {RAW}", id="status too high"),
         pytest.param(
             {"header": {}},
             f"unknown option 'header' for a reply; options are: {REPLY_OPTIONS}; did you mean 'headers'?",
@@ -247,8 +296,24 @@ RAW = "route.raw(...) can send anything"
         pytest.param({"headers": {"": "1"}}, f"'' is not a header name; {RAW}", id="header name, empty"),
         pytest.param({"headers": {"X:": "1"}}, f"'X:' is not a header name; {RAW}", id="header name, colon"),
         pytest.param(
+            {"headers": {"Content-Length": "2"}, "text": "abc"},
+            "Content-Length '2' is less than the 3 bytes of the body, and a client would take the rest for "
+            f"another reply; leave it out; {RAW}",
+            id="Content-Length too short",
+        ),
+        pytest.param(
+            {"headers": {"content-length": "two"}},
+            f"Content-Length 'two' is not a number of bytes; {RAW}",
+            id="Content-Length of words",
+        ),
+        pytest.param(
+            {"headers": {"Content-Length": "3"}, "text": "abc", "trailers": {"X-A": "1"}},
+            "trailers= follow a chunked body, which has no Content-Length; leave that out",
+            id="trailers and a length",
+        ),
+        pytest.param(
             {"headers": {"X-A": None}},
-            "header X-A= is text; got None (json= encodes objects, body= sends bytes)",
+            "header X-A is text; got None",
             id="header of None",
         ),
         pytest.param(
@@ -268,7 +333,7 @@ RAW = "route.raw(...) can send anything"
         pytest.param({"cookies": {"a b": "1"}}, "'a b' is not a cookie name", id="cookie name"),
         pytest.param(
             {"cookies": {"a": 1}},
-            "cookie a= is text; got 1 (json= encodes objects, body= sends bytes)",
+            "cookie a is text; got 1",
             id="cookie of a number",
         ),
         pytest.param(
@@ -310,7 +375,7 @@ def test_reply(options: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize("status", [True, 200.0, "200", None])
 def test_status_of_another_type(status: Any) -> None:
     """A status is a whole number."""
-    assert f"status {status!r} is not one of 200 to 599; {RAW}" == refusal(lambda: Reply(status))
+    assert f"status {status!r} is not one of 200 to 999; {RAW}" == refusal(lambda: Reply(status))
 
 
 ANSWERS = "reply with a status, a Reply, an exception, a fault or a handler"
@@ -506,12 +571,12 @@ def test_handler_behind_a_decorator() -> None:
         ),
         pytest.param(
             lambda route: route.stream(b"abc"),
-            "cannot stream b'abc'; pass a list of chunks or a generator function",
+            "cannot stream b'abc'; pass a list or a generator function",
             id="stream of bytes",
         ),
         pytest.param(
             lambda route: route.stream(7),
-            "cannot stream 7; pass a list of chunks or a generator function",
+            "cannot stream 7; pass a list or a generator function",
             id="stream of a number",
         ),
         pytest.param(
@@ -520,9 +585,29 @@ def test_handler_behind_a_decorator() -> None:
             id="stream with a body",
         ),
         pytest.param(
-            lambda route: route.stream([b"a"], compress="gzip"),
-            "compress= is not for a stream, whose body is its pieces",
-            id="stream compressed",
+            lambda route: route.stream([b"a"], compress="lzma"),
+            "compress='lzma': codings are gzip, deflate, br, zstd",
+            id="stream compressed by no coding",
+        ),
+        pytest.param(
+            lambda route: route.stream([b"a"], compress="gzip", headers={"Content-Length": "1"}),
+            "a stream that is compressed has no Content-Length; leave it out",
+            id="stream compressed, of a length",
+        ),
+        pytest.param(
+            lambda route: route.stream({"a": 1}),
+            "cannot stream {'a': 1}; pass a list or a generator function",
+            id="stream of a mapping",
+        ),
+        pytest.param(
+            lambda route: route.stream([b"a", Reset]),
+            "cannot stream the class Reset; make one: Reset(...)",
+            id="fault class in a stream",
+        ),
+        pytest.param(
+            lambda route: route.stream([b"a", Refuse()]),
+            "Refuse() cannot happen in a body that is on its way",
+            id="connect fault in a stream",
         ),
         pytest.param(
             lambda route: route.stream([b"a"], times=0),
@@ -538,6 +623,77 @@ def test_handler_behind_a_decorator() -> None:
             lambda route: route.sse([{"event": "a\nb"}]),
             "the event 'a\\nb' of an event has a line end in it; only its data may",
             id="event name of two lines",
+        ),
+        pytest.param(
+            lambda route: route.sse([{"event": 0.5}]),
+            "the event of an event is text; got 0.5",
+            id="event name of a number",
+        ),
+        pytest.param(
+            lambda route: route.sse([{"id": "a\0"}]),
+            "the id 'a\\x00' of an event has a NUL in it; clients ignore such an id",
+            id="event id with a NUL",
+        ),
+        *(
+            pytest.param(
+                lambda route, retry=retry: route.sse([{"retry": retry}]),
+                f"the retry of an event is in milliseconds, a whole number; got {retry!r}",
+                id=f"retry of {retry!r}",
+            )
+            for retry in ("soon", 0.5, -1, True)
+        ),
+        *(
+            pytest.param(
+                lambda route, event=event: route.sse([event]),
+                f"an event has one of the fields comment, event, id, retry, data; got {event}",
+                id=f"event {event}",
+            )
+            for event in ({}, {"id": None})
+        ),
+        pytest.param(
+            lambda route: route.sse([{"data": date(2024, 1, 1)}]),
+            "the data datetime.date(2024, 1, 1) of an event cannot be encoded: "
+            "Object of type date is not JSON serializable",
+            id="event data of an object",
+        ),
+        pytest.param(
+            lambda route: route.sse([b"data: 1\n\n"]),
+            "the data b'data: 1\\n\\n' of an event cannot be encoded: "
+            "Object of type bytes is not JSON serializable",
+            id="event of bytes",
+        ),
+        pytest.param(
+            lambda route: route.sse(["a", Reset]),
+            "cannot stream the class Reset; make one: Reset(...)",
+            id="fault class among events",
+        ),
+        pytest.param(
+            lambda route: route.sse(7),
+            "sse() cannot send 7; pass a list or a generator function",
+            id="no events",
+        ),
+        pytest.param(
+            lambda route: route.sse(["a"], text="x"),
+            "text= is not for a stream, whose body is its pieces",
+            id="events with a body",
+        ),
+        pytest.param(
+            lambda route: route.replies([503, 200]),
+            "replies() takes answers one by one: replies(*[503, 200])",
+            id="replies of a list",
+        ),
+        pytest.param(
+            lambda route: route.replies((503, 200)),
+            "replies() takes answers one by one: replies(*(503, 200))",
+            id="replies of a tuple",
+        ),
+        *(
+            pytest.param(
+                lambda route, verb=verb, first=first: getattr(route, verb)(first, times=0),
+                "times= is a whole number, 1 or more; got 0",
+                id=f"{verb} times=0",
+            )
+            for verb, first in (("redirect", "/b"), ("sse", []), ("forward", "https://real.example"))
         ),
         pytest.param(
             lambda route: route.sse({"data": 1}),
@@ -557,3 +713,25 @@ def test_other_verbs(act: Callable[[Any], object], message: str) -> None:
 
     assert message == refusal(lambda: act(route))
     assert 1 == route.capacity
+
+
+@pytest.mark.parametrize("verb", ["stream", "sse"])
+@pytest.mark.parametrize(("made", "shown", "remedy"), ONE_SHOT.values(), ids=ONE_SHOT)
+def test_pieces_that_can_be_read_once(verb: str, made: Callable[[], object], shown: str, remedy: str) -> None:
+    """What would be empty at the second call is refused at once."""
+    route = Router().get("/a")
+
+    assert f"{shown} can be read only once, and a route may be called again; pass {remedy}" == refusal(
+        lambda: getattr(route, verb)(made())
+    )
+
+
+@pytest.mark.parametrize(("verb", "says"), [("stream", "cannot stream"), ("sse", "sse() cannot send")])
+def test_coroutine_function_of_pieces(verb: str, says: str) -> None:
+    """A function that is async and yields nothing is refused."""
+    place = f"{__file__}:{coroutine_function.__code__.co_firstlineno}"
+
+    assert (
+        f"{says} 'coroutine_function' ({place}): it is async and has no `yield`; "
+        "write an async generator function"
+    ) == refusal(lambda: getattr(Router().get("/a"), verb)(coroutine_function))

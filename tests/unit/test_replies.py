@@ -5,12 +5,14 @@ import zlib
 from collections.abc import Callable
 from http.cookies import Morsel
 from types import ModuleType
+from typing import Any
 
 import pytest
 from multidict import CIMultiDict
 
-from aiotest_kit import Reply, UsageError
+from aiotest_kit import Reply, Route, Router, UsageError
 from aiotest_kit._http.reply import LONGEST_SHARED, ReplyOptions, as_reply, phrase, reply_of_status, with_body
+from aiotest_kit._responders.stream import Stream
 
 
 @pytest.mark.parametrize(
@@ -191,6 +193,89 @@ def test_phrase_of_unknown_status() -> None:
 def test_is_plain(options: ReplyOptions, is_plain: bool) -> None:
     """A reply is sent at once if there is nothing to wait for."""
     assert is_plain is Reply(**options).is_plain
+
+
+NOTHING: dict[str, Any] = {
+    "text": None,
+    "html": None,
+    "body": None,
+    "form": None,
+    "headers": None,
+    "cookies": None,
+    "reason": None,
+    "content_type": None,
+    "compress": None,
+    "delay": None,
+    "trailers": None,
+}
+
+
+def test_nothing_names_every_option() -> None:
+    """Every option may be None; of JSON that is a body."""
+    assert ReplyOptions.__optional_keys__ - {"json"} == NOTHING.keys()
+
+
+def test_none_is_not_given() -> None:
+    """None says nothing, of a reply and of whatever answers with one; of JSON it is null."""
+    assert Reply(201) == Reply(201, **NOTHING)
+    assert Reply(json={"a": 1}) == Reply(json={"a": 1}, **NOTHING)
+    assert Reply(json=None) == Reply(json=None, **NOTHING)
+    assert Reply(201, headers={"X-A": "1"}) == Reply(201, **{**NOTHING, "headers": {"X-A": "1"}})
+
+
+def answer_of(route: Route) -> object:
+    answer = route.take().answer
+    return answer.head if isinstance(answer, Stream) else answer
+
+
+@pytest.mark.parametrize(
+    ("bare", "told"),
+    [
+        pytest.param(lambda route: route.reply(), lambda route: route.reply(200, **NOTHING), id="status"),
+        pytest.param(
+            lambda route: route.reply(200, json=None),
+            lambda route: route.reply(200, json=None, **NOTHING),
+            id="json",
+        ),
+        pytest.param(lambda route: route.reply("x"), lambda route: route.reply("x", **NOTHING), id="body"),
+        pytest.param(
+            lambda route: route.reply(Reply(204)),
+            lambda route: route.reply(Reply(204), times=None, attempts=None, **NOTHING),
+            id="reply",
+        ),
+        pytest.param(
+            lambda route: route.redirect("/b"),
+            lambda route: route.redirect("/b", times=None, **NOTHING),
+            id="redirect",
+        ),
+        pytest.param(
+            lambda route: route.stream(["a"]),
+            lambda route: route.stream(["a"], times=None, **NOTHING),
+            id="stream",
+        ),
+        pytest.param(
+            lambda route: route.sse(["a"]), lambda route: route.sse(["a"], times=None, **NOTHING), id="events"
+        ),
+    ],
+)
+def test_none_is_not_given_by_any_verb(
+    bare: Callable[[Route], object], told: Callable[[Route], object]
+) -> None:
+    """Whoever hands options on may hand on None, whichever verb takes them."""
+    router = Router()
+    first, second = router.get("/a"), router.get("/b")
+    bare(first)
+    told(second)
+
+    assert answer_of(first) == answer_of(second)
+    assert first.capacity == second.capacity
+
+
+def test_none_is_not_given_of_a_refused_handshake() -> None:
+    """A handshake is refused with the same options."""
+    route = Router().ws("/a").reject(401, times=None, **NOTHING)
+
+    assert Reply(401) == route.take().answer
 
 
 def test_trailers() -> None:

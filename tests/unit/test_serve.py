@@ -96,11 +96,11 @@ PLACES = {
     ),
     "status": (
         '[{"url": "/a", "reply":\n {"status":\n "x"}}]',
-        "2: [0].reply.status: status 'x' is not one of 200 to 599; route.raw(...) can send anything",
+        "2: [0].reply.status: status 'x' is not one of 200 to 999; route.raw(...) can send anything",
     ),
     "bare status": (
         '[{"url": "/a",\n "reply": 7}]',
-        "2: [0].reply: status 7 is not one of 200 to 599; route.raw(...) can send anything",
+        "2: [0].reply: status 7 is not one of 200 to 999; route.raw(...) can send anything",
     ),
     "times": (
         '[{"url": "/a", "reply": {"text": "a",\n "times": 0}}]',
@@ -121,11 +121,11 @@ PLACES = {
     ),
     "field of a redirect": (
         '[{"url": "/a", "reply": {"redirect": "/b",\n "text": ""}}]',
-        "2: [0].reply.text: unknown field of a redirect; fields are: redirect, status, headers",
+        "2: [0].reply.text: unknown field of a redirect; fields are: redirect, status, headers, times",
     ),
     "stream": (
         '[{"url": "/a", "reply":\n {"stream": "abc"}}]',
-        "2: [0].reply.stream: cannot stream 'abc'; pass a list of chunks or a generator function",
+        "2: [0].reply.stream: cannot stream 'abc'; pass a list or a generator function",
     ),
 }
 

@@ -247,5 +247,5 @@ LONGEST_SHARED = 4096
 """The bytes of a body up to which what sends it is kept."""
 REDIRECTS = (301, 302, 303, 307, 308)
 NO_BODY = (204, 304)
-FINAL = range(200, 600)
+FINAL = range(200, 1000)
 OF_FRAMING = frozenset({"connection", "content-encoding", "content-length", "transfer-encoding"})
