@@ -253,6 +253,8 @@ class Visit:
         self.call.resolved(match_info)
         stubs = self._connection.service.stubs_in_use
         if stubs is not None and self._may_be_stubbed and stubs.stand_for(match_info.route):
+            if self.request.headers.get(hdrs.EXPECT) and self._find_early(stubs) is not None:
+                self._is_expected = True
             return StubbedMatchInfo(match_info, self._is_expected)
         return match_info
 
@@ -269,11 +271,25 @@ class Visit:
         match_info = await self._connection.service.resolve(self.request)
         if self.call.route is None or not stubs.stand_for(self.call.route):
             return None
+        early = self._find_early(stubs)
+        if early is not None and early.before_middlewares:
+            return early
         if self.request.headers.get(hdrs.EXPECT):
-            await match_info.expect_handler(self.request)
+            if early is None:
+                await match_info.expect_handler(self.request)
             self._is_expected = True
         stub = await self._find(stubs, self.request)
         return stub if stub is not None and stub.before_middlewares else None
+
+    def _find_early(self, stubs: Stubs) -> Stub | None:
+        """The stub for the request, if it leaves the body unread."""
+        try:
+            outcome = stubs.find_early(self.call.asked)
+        except Exception:
+            # It will be raised again, and kept, where the stub is looked for.
+            return None
+        stub = outcome.route if isinstance(outcome, Hit) else None
+        return stub if isinstance(stub, Stub) and stub.is_early else None
 
     async def _find(self, stubs: Stubs, request: web.Request) -> Stub | None:
         """The stub for the request, whose body is awaited if that is needed, and can be read again.
@@ -302,6 +318,8 @@ class Visit:
         stub.record(call)
         self.call.followed = call
         exchange = StubExchange(self._connection, call, stub, request)
+        if stub.is_early:
+            exchange.request = exchange.request.without_body()
         if isinstance(step.answer, Raw):
             exchange.streams = self._connection.take()
         task = asyncio.current_task()
@@ -392,7 +410,7 @@ class StubbedMatchInfo(web.UrlMappingMatchInfo):
 
     @property
     def expect_handler(self) -> Any:
-        """What lets the client send the body, unless it was let before."""
+        """What lets the client send the body, unless it was let before, or is not to be."""
         return nothing if self._is_expected else super().expect_handler
 
     @property

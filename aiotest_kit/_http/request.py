@@ -136,6 +136,14 @@ class Request:
         fields = self.method, self.origin, self.target, self.raw_headers, body
         return Request(*fields, self.version, self.keep_alive)
 
+    def without_body(self) -> Request:
+        """The request as it is when only its head has come; itself if it has no body."""
+        if not self.body:
+            return self
+        request = self.with_body(b"")
+        request.capture(self.match_info)
+        return request
+
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.url}>"
 

@@ -12,11 +12,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from .._aiohttp.app_state import apps_of, leave_as_before, runs
 from .._aiohttp.server import watch_handlers
 from .._errors import UsageError
+from .._http.reply import Reply
 from .._text import one_line
 from .exchange import NOTE_FAILURE, Early
 from .web_response import no_response
@@ -144,7 +145,15 @@ class Served(Early):
         self._servers: dict[asyncio.AbstractEventLoop, web.Server] = {}
 
     async def play(self, exchange: Exchange) -> None:
-        """Have the request answered by the handler, which ends with the connection."""
+        """Have the request answered by the handler, which ends with the connection.
+
+        The client is told to send the body, or that nothing else can be expected, as an `Application` would.
+        """
+        expected = exchange.request.headers.get(hdrs.EXPECT, "")
+        if exchange.request.version == "1.1" and expected and expected.lower() != "100-continue":
+            await exchange.send(Reply(417, text=f"Unknown Expect: {expected}"))
+            return
+        exchange.ask_for_body()
         loop = asyncio.get_running_loop()
         server = self._servers.get(loop)
         if server is None:

@@ -31,7 +31,6 @@ AsgiApplication: TypeAlias = "Callable[[Any, Any, Any], Awaitable[None]]"
 """A coroutine function of scope, receive and send."""
 
 VERSIONS = {"version": "3.0", "spec_version": "2.3"}
-CONTINUE = b"100-continue"
 ABNORMAL_CLOSURE = 1006
 """The close code where none was received (RFC 6455, 7.1.5)."""
 
@@ -177,9 +176,7 @@ class AsgiExchange:
         self._complete = False
         self._read_to_end = False
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._awaits_continue = any(
-            name == b"expect" and value.lower() == CONTINUE for name, value in scope["headers"]
-        )
+        self._has_asked = False
 
     async def run(self) -> None:
         """Call the app; it has to answer.
@@ -209,9 +206,9 @@ class AsgiExchange:
         if self._read_to_end or incoming.broken:
             await self._disconnected()
             return {"type": "http.disconnect"}
-        if self._awaits_continue and not self._started:
-            self._awaits_continue = False
-            self._exchange.send_bytes(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if not self._has_asked and not self._started:
+            self._has_asked = True
+            self._exchange.ask_for_body()
         try:
             body = await incoming.read()
         except ConnectionResetError:

@@ -113,6 +113,10 @@ class Exchange(Protocol):
         """The body of the request, as it comes for an `Early` answer."""
         ...
 
+    def ask_for_body(self) -> None:
+        """Send `100 Continue` to a client that waits for it before it sends the body."""
+        ...
+
     async def hand_over(self, server: Callable[[], asyncio.Protocol], target: str | None = None) -> None:
         """Have the request answered by a protocol that `server` makes, such as aiohttp's `web.Server`.
 

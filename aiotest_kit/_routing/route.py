@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from .._asyncio.gate import Gate
 from .._errors import UsageError
-from .._http.reply import Reply, checked_delay
+from .._http.reply import Reply
 from .._location import Place, caller_place
+from .._matching.request_pattern import BODY_MAKERS
 from .._reports.near_misses import explain_not_called
 from .._responders.aiohttp_app import Served
 from .._responders.exchange import Early
@@ -25,56 +26,22 @@ from .._responders.stream import event_stream, stream
 from .._text import one_line
 from .assertions import Asserted
 from .calls import Calls
-from .sequence import ReplySequence, SequenceState, Step
+from .sequence import ReplySequence, SequenceState, Step, check_count, delay_of
 
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator
 
     from typing_extensions import Never, Self, Unpack
     from yarl import URL
 
     from .._http.call import Call
     from .._http.reply import ReplyOptions
-    from .._http.request import Request
     from .._matching.request_pattern import RequestPattern
     from .._responders.exchange import Answer, ServerHandler
     from .handler_errors import HandlerError
+    from .table import Table
 
-__all__ = ["Candidate", "Hit", "Holder", "Kept", "Route"]
-
-
-class Holder(Protocol):
-    """What a route needs of the table that it is in."""
-
-    lock: threading.RLock
-    """For whoever changes a route or the table."""
-    calls: Calls[Route]
-    asked: Calls[Any] | None
-    """What was asked of whom the routes are for, where that is more than they answer: of an app."""
-    is_out_of_reach: bool
-    """Whether all clients are, as those of an upstream with a table of its own."""
-    fails_connections: bool
-    """Whether there is, or was, an answer that may have to be given where the client connects."""
-    handler_errors: list[HandlerError]
-    tasks: set[asyncio.Task[None]]
-    """The answers that are being given now."""
-    waiting: dict[asyncio.Task[None], Kept]
-    """The clients that a fault keeps waiting, by the task that has to be cancelled to end that."""
-    lets_go: bool
-    """Whether no fault may keep a client waiting any more."""
-
-    def remove(self, route: Route) -> None:
-        """Take a route out, if it is there."""
-        ...
-
-    def withdraw(self, route: Route) -> None:
-        """Stop offering a route that is exhausted."""
-        ...
-
-    def reinstate(self, route: Route) -> None:
-        """Offer a route that was exhausted again, in its old place."""
-        ...
+__all__ = ["Hit", "Kept", "Route"]
 
 
 class Route(Asserted["Route"]):
@@ -88,10 +55,11 @@ class Route(Asserted["Route"]):
 
     # What every route begins with; a test makes several.
     is_optional: bool = False
+    is_early: bool = False
     gate: Gate | None = None
 
     def __init__(
-        self, holder: Holder, pattern: RequestPattern, name: str | None, logs: tuple[Calls[Route], ...]
+        self, table: Table, pattern: RequestPattern, name: str | None, logs: tuple[Calls[Route], ...]
     ) -> None:
         self.pattern = pattern
         self.name = name
@@ -99,7 +67,7 @@ class Route(Asserted["Route"]):
         self.calls: Calls[Route] = Calls()
         self.logs: tuple[Calls[Route], ...] = (self.calls, *logs)
         self.sequence = ReplySequence()
-        self._holder = holder
+        self._table = table
 
     def __repr__(self) -> str:
         name = f" {self.name!r}" if self.name else ""
@@ -229,6 +197,24 @@ class Route(Asserted["Route"]):
         self.gate = Gate(self)
         return self.gate
 
+    def early(self) -> Self:
+        """Answer as soon as the head of a request has come, and leave its body unread.
+
+        A client that waits for `100 Continue` is not told to send the body, one that sends it may stop, and
+        what still comes is dropped. A handler, and `where=`, get a request without its body; the record has
+        the body if all of it came before the answer was given.
+
+        Raises:
+            UsageError: the route asks for something of the body, or forwards it.
+        """
+        asked = [f"{name}=" for name in self.pattern.option_names if name in BODY_MAKERS]
+        if asked:
+            raise UsageError(f"early() answers before the body has come, which {asked[0]} asks for")
+        if any(isinstance(step.answer, Forward) for step in self.sequence.snapshot().steps):
+            raise UsageError(EARLY_FORWARD)
+        self.is_early = True
+        return self
+
     # What it is.
 
     @property
@@ -248,7 +234,7 @@ class Route(Asserted["Route"]):
 
     def remove(self) -> None:
         """Take it out of the table; its calls stay in the log, and it need not have been called."""
-        self._holder.remove(self)
+        self._table.remove(self)
 
     @property
     def replied(self) -> int:
@@ -278,7 +264,9 @@ class Route(Asserted["Route"]):
             check_count("times", times)
         if attempts is not None:
             check_count("attempts", attempts)
-        if self._holder.is_out_of_reach and happens_in_client(answer):
+        if self.is_early and isinstance(answer, Forward):
+            raise UsageError(EARLY_FORWARD)
+        if self._table.is_out_of_reach and happens_in_client(answer):
             raise UsageError(
                 f"{one_line(answer)} happens in the client, which is out of reach behind a socket; reply "
                 "with what it sends, or with a fault on the wire such as Reset()"
@@ -286,19 +274,19 @@ class Route(Asserted["Route"]):
         return Step(answer, times, attempts, delay)
 
     def _append(self, *steps: Step) -> Self:
-        with self._holder.lock:
+        with self._table.lock:
             was_exhausted = self.exhausted
             for step in steps:
                 if not isinstance(step.answer, Reply) and acts_at_connect(step.answer):
-                    self._holder.fails_connections = True
+                    self._table.fails_connections = True
                 self.sequence.append(step)
             if was_exhausted:
-                self._holder.reinstate(self)
+                self._table.reinstate(self)
         return self
 
     def _came_nearest(self) -> str:
-        holder = self._holder
-        calls = holder.calls if holder.asked is None else holder.asked
+        table = self._table
+        calls = table.calls if table.asked is None else table.asked
         return explain_not_called(self, calls)
 
     # For the table and the peer.
@@ -307,19 +295,10 @@ class Route(Asserted["Route"]):
         """What the first argument of `reply` stands for."""
         return as_answer(answer, options)
 
-    def candidate(self, request: Request) -> Candidate | None:
-        """The route as a candidate for the method and URL of `request`; None if these are not its own."""
-        pattern = self.pattern
-        if pattern.matches_line(request):
-            return Candidate(
-                self, not pattern.option_names and not pattern.query_pairs, pattern.captures(request)
-            )
-        return None
-
     @property
     def answers_early(self) -> bool:
         """Whether the next answer is given before the body of the request has come."""
-        return isinstance(self.sequence.current.answer, Early)
+        return self.is_early or isinstance(self.sequence.current.answer, Early)
 
     @property
     def acts_at_connect(self) -> bool:
@@ -333,11 +312,11 @@ class Route(Asserted["Route"]):
 
     def failed(self, error: HandlerError) -> None:
         """Keep an error of the user's code for the test."""
-        self._holder.handler_errors.append(error)
+        self._table.handler_errors.append(error)
 
     def track(self, task: asyncio.Task[None]) -> None:
         """Have an answer that takes time ended with the mock."""
-        tasks = self._holder.tasks
+        tasks = self._table.tasks
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
@@ -347,11 +326,11 @@ class Route(Asserted["Route"]):
 
         It does so until `task` is cancelled, by default the task that this is in.
         """
-        waiting = self._holder.waiting
+        waiting = self._table.waiting
         task = task or asyncio.current_task()
         assert task is not None
         waiting[task] = kept
-        if self._holder.lets_go:
+        if self._table.lets_go:
             task.cancel()
         try:
             yield
@@ -366,28 +345,28 @@ class Route(Asserted["Route"]):
             # As for most routes. Threads that meet here may lose a count, which only reports show.
             sequence.replied += 1
             return only
-        with self._holder.lock:
+        with self._table.lock:
             step = sequence.take()
             if sequence.exhausted:
-                self._holder.withdraw(self)
+                self._table.withdraw(self)
         return step
 
     def snapshot(self) -> RouteState:
         """What a scope restores of it."""
-        return RouteState(self.sequence.snapshot(), self.gate, self.is_optional, self.name)
+        return RouteState(self.sequence.snapshot(), self.gate, self.is_optional, self.is_early, self.name)
 
     def restore(self, state: RouteState) -> None:
         """Be again as it was, and open a gate that was not there."""
         if self.gate is not None and self.gate is not state.gate:
             self.gate.release()
-        self.gate, self.is_optional, self.name = state.gate, state.is_optional, state.name
-        with self._holder.lock:
+        self.gate, self.is_optional, self.is_early, self.name = state[1:]
+        with self._table.lock:
             was_exhausted = self.exhausted
             self.sequence.restore(state.sequence)
             if self.exhausted and not was_exhausted:
-                self._holder.withdraw(self)
+                self._table.withdraw(self)
             elif was_exhausted and not self.exhausted:
-                self._holder.reinstate(self)
+                self._table.reinstate(self)
 
 
 class RouteState(NamedTuple):
@@ -396,7 +375,11 @@ class RouteState(NamedTuple):
     sequence: SequenceState
     gate: Gate | None
     is_optional: bool
+    is_early: bool
     name: str | None
+
+
+EARLY_FORWARD = "early() answers before the body has come, which forward() relays"
 
 
 def never() -> bool:
@@ -427,26 +410,3 @@ class Hit(NamedTuple):
     def take(self) -> Step:
         """The answer; of a sequence the next one, used once."""
         return self.route.take() if self.reply is None else Step(self.reply)
-
-
-class Candidate(NamedTuple):
-    """A route that may answer requests for one method and URL, and what it captures of the URL.
-
-    `is_sure` says that nothing else is asked.
-    """
-
-    route: Route
-    is_sure: bool
-    captures: Mapping[str, str]
-
-
-def delay_of(options: ReplyOptions) -> float:
-    """The delay before an answer, in seconds; it is taken out of the options."""
-    delay = options.pop("delay", None)
-    return 0.0 if delay is None else checked_delay(delay)
-
-
-def check_count(name: str, count: object) -> None:
-    """Refuse what is not a number of times."""
-    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-        raise UsageError(f"{name}= is a whole number, 1 or more; got {count!r}")

@@ -8,14 +8,16 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
-from .._http.reply import Reply
+from .._errors import UsageError
+from .._http.reply import Reply, checked_delay
 from .._responders.faults import Flaky
 
 if TYPE_CHECKING:
     from .._asyncio.gate import Gate
+    from .._http.reply import ReplyOptions
     from .._responders.exchange import Answer
 
-__all__ = ["DEFAULT_STEP", "ReplySequence", "SequenceState", "Step"]
+__all__ = ["DEFAULT_STEP", "ReplySequence", "SequenceState", "Step", "check_count", "delay_of"]
 
 
 class Step:
@@ -60,6 +62,18 @@ class Step:
 
 DEFAULT_STEP = Step(Reply())
 """What a route answers to which nothing was added."""
+
+
+def delay_of(options: ReplyOptions) -> float:
+    """The delay before an answer, in seconds; it is taken out of the options."""
+    delay = options.pop("delay", None)
+    return 0.0 if delay is None else checked_delay(delay)
+
+
+def check_count(name: str, count: object) -> None:
+    """Refuse what is not a number of times."""
+    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+        raise UsageError(f"{name}= is a whole number, 1 or more; got {count!r}")
 
 
 class SequenceState(NamedTuple):

@@ -22,16 +22,33 @@ from .route import Hit
 if TYPE_CHECKING:
     import asyncio
     import re
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from .._asyncio.lifespan import Lifespan
     from .._http.call import Call, Tunnel
     from .._http.request import Origin, Request
     from .._matching.request_pattern import RequestPattern
     from .handler_errors import HandlerError
-    from .route import Candidate, Kept, Route, RouteState
+    from .route import Kept, Route, RouteState
 
 __all__ = ["Finder", "Miss", "Table"]
+
+
+class Candidate(NamedTuple):
+    """A route whose method and URL match a request, and what it captures of the URL.
+
+    `is_sure` says that nothing else is asked.
+    """
+
+    route: Route
+    is_sure: bool
+    captures: Mapping[str, str]
+
+    @classmethod
+    def of(cls, route: Route, request: Request) -> Candidate:
+        """A route as a candidate for a request."""
+        pattern = route.pattern
+        return cls(route, not pattern.option_names and not pattern.query_pairs, pattern.captures(request))
 
 
 class TableState(NamedTuple):
@@ -74,18 +91,22 @@ MOST_KNOWN = 4096
 
 
 class Table:
-    """A `Holder`: what a router and the routers under its prefixes have in common: all routes, all calls.
+    """What a router and the routers under its prefixes have in common: all routes, all calls.
 
     `routes` has each route, exhausted ones too, with its number in order of addition. `calls` has every call,
     also those that no route answered. `discarded` are routes that a scope took back, which still ought to
-    have been called.
+    have been called. Whoever changes a route or the table holds its `lock`.
     """
 
     # What every table begins with; nearly every test has one of its own.
     is_out_of_reach = False
+    """Whether all clients are, as those of an upstream with a table of its own."""
     fails_connections = False
+    """Whether there is, or was, an answer that may have to be given where the client connects."""
     lets_go = False
+    """Whether no fault may keep a client waiting any more."""
     asked: Calls[Any] | None = None
+    """What was asked of whom the routes are for, where that is more than they answer: of an app."""
     doors = 0
     _added = 0
     _index: Index[Route] | None = None
@@ -103,13 +124,15 @@ class Table:
         self.tunnels: list[Tunnel] = []
         self.handler_errors: list[HandlerError] = []
         self.tasks: set[asyncio.Task[None]] = set()
+        """The answers that are being given now."""
         self.waiting: dict[asyncio.Task[None], Kept] = {}
+        """The clients that a fault keeps waiting, by the task that has to be cancelled to end that."""
         self._known: dict[tuple[str, str, Origin], tuple[Candidate, ...]] = {}
 
     def find(self, request: Request) -> Hit | Miss:
         """The route that answers `request`, or what is nearest; `request.match_info` has its captures."""
         for route, is_sure, captures in self.candidates(request):
-            if is_sure or route.pattern.matches(request):
+            if is_sure or route.pattern.matches(request.without_body() if route.is_early else request):
                 if route in self.mounts:
                     outcome = self.mounts[route].find(request)
                     if isinstance(outcome, Hit):
@@ -129,7 +152,7 @@ class Table:
         `is_early` tells of a route.
         """
         for route, is_sure, captures in self.candidates(request):
-            if route.pattern.needs_body:
+            if route.pattern.needs_body and not route.is_early:
                 if route.pattern.matches_head(request):
                     return None
             elif is_sure or route.pattern.matches(request):
@@ -169,7 +192,9 @@ class Table:
         if known is None:
             with self.lock:
                 found = [
-                    candidate for route in self._filed(request) if (candidate := route.candidate(request))
+                    Candidate.of(route, request)
+                    for route in self._filed(request)
+                    if route.pattern.matches_line(request)
                 ]
                 if len(self._known) >= MOST_KNOWN:
                     self._known.clear()

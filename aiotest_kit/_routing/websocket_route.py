@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .._websocket.connection import WebSocketConnection, WebSocketOptions
     from .._websocket.script import Progress, Talk
     from .calls import Calls
-    from .route import Holder
+    from .table import Table
 
 __all__ = ["HANDSHAKE", "WebSocketRoute", "websocket_options"]
 
@@ -75,13 +75,13 @@ class WebSocketRoute(Route):
 
     def __init__(
         self,
-        holder: Holder,
+        table: Table,
         pattern: RequestPattern,
         name: str | None,
         logs: tuple[Calls[Route], ...],
         options: WebSocketOptions,
     ) -> None:
-        super().__init__(holder, pattern, name, logs)
+        super().__init__(table, pattern, name, logs)
         self.options = options
         self.connections: list[WebSocketConnection] = []
         self._progress: list[Progress] = []

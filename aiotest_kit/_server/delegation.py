@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import httptools
 
 from .._http.readers import ReplyReader
-from .._http.writers import chunk, is_chunked, last_chunk, request_head
+from .._http.writers import CONTINUE, chunk, expects_continue, is_chunked, last_chunk, request_head
 from .._responders.exchange import NOTE_FAILURE
 from .._transport.socket_info import implied_context
 from .exchange import Line, PlayedExchange
@@ -263,6 +263,10 @@ class OwnLine(Line, Protocol):
         """Leave the connection to a guest for good, beginning with what followed the request."""
         ...
 
+    def linger(self) -> None:
+        """Send no more, and drop what the client still sends, until it closes the connection."""
+        ...
+
 
 class OwnExchange(PlayedExchange):
     """An exchange on a connection of one's own, which can be lent."""
@@ -296,7 +300,19 @@ class OwnExchange(PlayedExchange):
             guest.retire()
             self.call.reply = turn.reply.whole
         if not turn.reply.keep_alive:
-            self._own_line.transport.close()
+            self._end_connection()
+
+    def ask_for_body(self) -> None:
+        """Send `100 Continue` to a client that waits for it, unless the route leaves the body unread."""
+        if expects_continue(self.request) and not self._route.is_early:
+            self.send_bytes(CONTINUE)
+
+    def _end_connection(self) -> None:
+        incoming = self._incoming
+        if incoming is None or incoming.ended or incoming.broken:
+            super()._end_connection()
+        else:
+            self._own_line.linger()
 
     async def _pass_on(self, guest: Guest, data: bytes) -> None:
         """Give a request to a guest: its head, and its body as it comes."""

@@ -280,6 +280,9 @@ class PlayedExchange:
         """Refuse: the app reads it."""
         raise UsageError(OF_THE_APP)
 
+    def ask_for_body(self) -> None:
+        """Do nothing: the app has asked the client for it."""
+
     async def hand_over(self, server: Callable[[], asyncio.Protocol], target: str | None = None) -> None:
         """Refuse: the connection is the app's."""
         raise UsageError(OF_THE_APP)
@@ -340,4 +343,8 @@ class PlayedExchange:
     def _done(self, reply: Reply, last: bool) -> None:
         self.call.reply = reply
         if last:
-            self._line.transport.close()
+            self._end_connection()
+
+    def _end_connection(self) -> None:
+        """End the connection behind the reply."""
+        self._line.transport.close()

@@ -41,12 +41,15 @@ if TYPE_CHECKING:
     from .._routing.sequence import Step
     from .._routing.table import Finder, Miss
     from .exchange import Redial
-    from .retries import Attempts, Token
+    from .retries import Attempt, Attempts, Token
 
 __all__ = ["Peer"]
 
 MOST_QUEUED = 32
 """Pipelined requests that are read ahead of the one being answered."""
+
+LINGERING_TIME = 10.0
+"""Seconds in which a client that has the last reply may go on with its request, as with aiohttp's server."""
 
 
 class Peer(Flow):
@@ -184,10 +187,7 @@ class Peer(Flow):
         if attempts is not None and attempts.kept:
             resumed = attempts.resume(self._token, request)
             if resumed is not None:
-                if resumed.is_due:
-                    resumed.call.request = request
-                    resumed.call.tunnel = self._tunnel
-                self._answer(resumed.call, resumed.route, resumed.next_step())
+                self._resume(request, resumed)
                 return
         try:
             outcome = self._finder.find(request)
@@ -204,6 +204,13 @@ class Peer(Flow):
             self._answer_hit(request, outcome)
         else:
             self._refuse(outcome)
+
+    def _resume(self, request: Request, attempt: Attempt) -> None:
+        """Answer a request that goes on with an attempt."""
+        if attempt.is_due:
+            attempt.call.request = request
+            attempt.call.tunnel = self._tunnel
+        self._answer(attempt.call, attempt.route, attempt.next_step())
 
     def _finder_failed(self, request: Request, exc: Exception) -> None:
         """Keep an error of a user's predicate for the test, and tell the client as a server would."""
@@ -224,13 +231,23 @@ class Peer(Flow):
             self.transport.pause_reading()
         elif not self.transport.is_closing():
             self.transport.write(refusal.render())
-            if self.transport.can_write_eof():
-                # Closed with bytes unread, a connection is reset, and the reply may be lost (RFC 9112, 9.6).
-                self.transport.set_protocol(Discarding(self))
-                self.transport.write_eof()
-                self.transport.resume_reading()
-            else:
-                self.transport.close()
+            self.linger()
+
+    def linger(self) -> None:
+        """Send no more, and drop what the client still sends of its request, before the connection is closed.
+
+        Closed with bytes unread, a connection is reset, and the reply may be lost (RFC 9112, 9.6).
+        """
+        transport = self.transport
+        transport.set_protocol(Discarding(self, self._reader))
+        transport.resume_reading()
+        if transport.can_write_eof():
+            transport.write_eof()
+        elif self._reader.error is None:
+            # TLS has no half-closed connections: the end comes with that of the request, or after some time.
+            self.loop.call_later(LINGERING_TIME, transport.close)
+        else:
+            transport.close()
 
     def _look_ahead(self, unfinished: Request) -> None:
         """Look up a request of which only the head has come, once it is its turn."""
@@ -243,8 +260,14 @@ class Peer(Flow):
 
     def _serve_head(self, request: Request) -> None:
         """Answer a request whose body is still to come, where its route does so; else ask for the body."""
+        attempts = self._attempts
+        pending = attempts.pending(self._token, request) if attempts is not None and attempts.kept else None
+        if attempts is not None and pending is not None and pending.answers_early:
+            attempts.forget(self._token)
+            self._resume(request, pending)
+            return
         try:
-            hit = self._finder.find_early(request)
+            hit = None if pending is not None else self._finder.find_early(request)
         except Exception:
             # It will be raised again, and kept, when the request is complete.
             hit = None
@@ -276,7 +299,7 @@ class Peer(Flow):
         self._answer(call, route, step)
 
     def _answer(self, call: Call[Route], route: Route, step: Step) -> None:
-        if step.is_plain and route.gate is None:
+        if step.is_plain and route.gate is None and not route.is_early:
             self._send_now(call, step)
             return
         step = step.resolved()
@@ -285,9 +308,12 @@ class Peer(Flow):
         self._ends_with_connection = not (isinstance(answer, Early) and answer.outlives_client)
         if isinstance(answer, Raw):
             exchange.streams = open_streams(self, self._seen)
-        elif isinstance(answer, Early):
+        elif route.is_early or isinstance(answer, Early):
             # From now on its body is not the reader's to keep.
             _ = exchange.incoming
+            if route.is_early:
+                # However the bytes were cut, an answer sees the head alone.
+                exchange.request = call.request = call.request.without_body()
         self._task = new_task(self._play(exchange, step, route))
         route.track(self._task)
 
@@ -391,10 +417,21 @@ def answers_connect(outcome: Hit | Miss) -> bool:
 
 
 class Discarding(asyncio.Protocol):
-    """The rest of a connection that was refused: what still comes is dropped until the client closes."""
+    """The rest of a connection whose last reply was sent: what still comes is dropped.
 
-    def __init__(self, peer: Peer) -> None:
+    It ends with the request, or, where that cannot be read any more, when the client closes it.
+    """
+
+    def __init__(self, peer: Peer, reader: RequestReader) -> None:
         self._peer = peer
+        self._reader = reader
+
+    def data_received(self, data: bytes) -> None:
+        """Drop it, and close the connection behind the request."""
+        if self._reader.error is None:
+            self._reader.feed(data)
+            if not self._reader.is_diverted:
+                self._peer.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the peer."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from .._responders.exchange import Early
+
 if TYPE_CHECKING:
     from .._http.call import Call
     from .._http.request import Request
@@ -39,6 +41,11 @@ class Attempt:
     route: Route
     step: Step
     is_due: bool = False
+
+    @property
+    def answers_early(self) -> bool:
+        """Whether the next attempt is answered before the body of its request has come."""
+        return self.route.is_early or isinstance(self.step.answer, Early)
 
     def next_step(self) -> Step:
         """What the next attempt meets: the same, unless that was meant for fewer attempts."""
@@ -70,8 +77,14 @@ class Attempts:
         self.kept.pop(id(token[0]), None)
 
     def resume(self, token: Token, request: Request) -> Attempt | None:
+        """The attempt that `request` repeats, or that was due for it, if either; it is kept no longer."""
+        attempt = self.pending(token, request)
+        self.forget(token)
+        return attempt
+
+    def pending(self, token: Token, request: Request) -> Attempt | None:
         """The attempt that `request` repeats, or that was due for it, if either."""
-        found = self.kept.pop(id(token[0]), None)
+        found = self.kept.get(id(token[0]))
         if found is None:
             return None
         (_, identity), attempt = found

@@ -18,6 +18,7 @@ from aiotest_kit import (
     Drip,
     Garbage,
     Reply,
+    Request,
     Reset,
     Stub,
     StubClient,
@@ -159,6 +160,51 @@ async def test_expect_continue(client: StubClient) -> None:
         async with client.post(path, json={"a": 1}, expect100=True) as response:
             assert 204 == response.status
     assert {"a": 1} == stub.calls.one().request.json() == first.calls.one().request.json()
+
+
+@pytest.mark.parametrize("first", [False, True], ids=["within", "before middlewares"])
+async def test_early(client: StubClient, first: bool) -> None:
+    """A stub may answer at the head: an announced upload is not asked for, one without end is not awaited."""
+    sent = 0
+
+    async def pieces() -> AsyncIterator[bytes]:
+        nonlocal sent
+        sent += 1
+        yield b"x"
+        await asyncio.Event().wait()
+
+    bodies: list[bytes] = []
+
+    def handler(request: Request) -> int:
+        bodies.append(request.body)
+        return 413
+
+    stub = client.stubs.post("/upload", before_middlewares=first).early().reply(handler)
+    for expect100, number in ((True, 0), (False, 1)):
+        sent = 0
+        async with client.post("/upload", data=pieces(), expect100=expect100) as response:
+            assert (413, number) == (response.status, sent)
+    async with client.post("/upload", data=b"hello") as response:
+        assert 413 == response.status
+    assert [b"", b"", b""] == bodies
+    assert 3 == stub.call_count
+
+
+async def test_early_that_does_not_match(client: StubClient) -> None:
+    """Where a stub that answers early has a predicate that says no, or fails, the app asks for the body."""
+
+    def refuse(request: Request) -> bool:
+        if request.query:
+            raise LookupError("k")
+        return False
+
+    client.stubs.post("/plain", where=refuse).early().reply(413).optional()
+    async with client.post("/plain", data=b"hello", expect100=True) as response:
+        assert "of the app" == await response.text()
+    async with client.post("/plain?a=1", data=b"hello", expect100=True) as response:
+        assert 500 == response.status
+    with pytest.raises(LookupError, match="k"):
+        await client.close()
 
 
 @pytest.mark.parametrize(

@@ -207,10 +207,11 @@ async def test_cannot_happen(url: str, fault: object, message: str) -> None:
     """What cannot happen on the way there is an error of the test."""
     router = Router()
     router.get(url).reply(fault)
+    session = mock_session(router)
+    with pytest.raises(UsageError) as caught:
+        await session.get(url)
     with pytest.raises(UsageError) as at_the_end:
-        async with mock_session(router) as session:
-            with pytest.raises(UsageError) as caught:
-                await session.get(url)
+        await session.close()
     assert message == str(caught.value)
     assert caught.value is at_the_end.value
     assert [caught.value] == [error.exception for error in router.handler_errors]

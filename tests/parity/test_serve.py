@@ -61,6 +61,26 @@ async def test_a_body_streams_both_ways(router: Router, session: aiohttp.ClientS
         assert b"firstlast" == await response.read()
 
 
+async def test_an_upload_is_asked_for(
+    router: Router, session: aiohttp.ClientSession, received: bytearray
+) -> None:
+    """A client that waits for it is told once to send the body, before the handler is called."""
+    route = router.post(f"{ORIGIN}/a").serve(shout)
+    async with session.post(f"{ORIGIN}/a", data=b"hello", expect100=True) as response:
+        assert {"path": "/a", "body": "hello"} == await response.json()
+    assert received.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
+    assert b"hello" == route.calls.one().request.body
+
+
+async def test_an_expectation_that_nobody_knows(router: Router, session: aiohttp.ClientSession) -> None:
+    """It is refused as an app refuses it, and the handler is not called."""
+    route = router.post(f"{ORIGIN}/a").serve(shout)
+    for _ in range(2):
+        async with session.post(f"{ORIGIN}/a", data=b"hello", headers={"Expect": "tea"}) as response:
+            assert (417, "Unknown Expect: tea") == (response.status, await response.text())
+    assert [417, 417] == [call.reply and call.reply.status for call in route.calls]
+
+
 async def test_it_is_a_step_of_the_sequence(router: Router, session: aiohttp.ClientSession) -> None:
     """It is given so many times, and other answers may follow."""
     router.get(f"{ORIGIN}/a").serve(shout, times=2).reply(404)

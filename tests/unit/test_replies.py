@@ -220,7 +220,8 @@ def test_none_is_not_given() -> None:
     assert Reply(201) == Reply(201, **NOTHING)
     assert Reply(json={"a": 1}) == Reply(json={"a": 1}, **NOTHING)
     assert Reply(json=None) == Reply(json=None, **NOTHING)
-    assert Reply(201, headers={"X-A": "1"}) == Reply(201, **{**NOTHING, "headers": {"X-A": "1"}})
+    options: dict[str, Any] = {**NOTHING, "headers": {"X-A": "1"}}
+    assert Reply(201, headers={"X-A": "1"}) == Reply(201, **options)
 
 
 def answer_of(route: Route) -> object:
