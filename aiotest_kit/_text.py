@@ -24,7 +24,11 @@ def counted(number: int, noun: str) -> str:
 
 def one_line(value: object, limit: int = 200) -> str:
     """The repr of a value, shortened in its middle to at most `limit` characters."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception as exc:
+        # A message has to come, whatever it is about: JSON may be nested too deep, an object half made.
+        text = f"<{type(value).__name__}, whose repr raised {type(exc).__name__}>"
     if len(text) <= limit:
         return text
     head = (limit - 5) * 2 // 3

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .._errors import UsageError
+from .._http.json_text import load_json
 from .._http.reply import Reply, ReplyOptions
 from .._location import Place
 from .._routing.router import Router
@@ -76,7 +77,7 @@ def router_of(path: Path) -> Router:
     """A router with the routes that JSON describes."""
     text = path.read_text(encoding="utf-8")
     try:
-        place = Located(str(path), text, (), json.loads(text))
+        place = Located(str(path), text, (), load_json(text))
     except json.JSONDecodeError as exc:
         raise UsageError(f"{path}:{exc.lineno}: this is no JSON: {exc.msg} (column {exc.colno})") from exc
     if isinstance(place.value, dict):

@@ -20,6 +20,7 @@ from .._errors import UsageError
 from .._options import check_options
 from .._text import one_line
 from .content_coding import compress
+from .json_text import load_json
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -163,7 +164,7 @@ class Reply:
         Raises:
             ValueError: it is not JSON.
         """
-        return jsonlib.loads(self.body)
+        return load_json(self.body)
 
 
 to_json = jsonlib.JSONEncoder().encode
@@ -312,7 +313,7 @@ def encode_json(value: object) -> bytes:
     """A value as JSON."""
     try:
         return to_json(value).encode()
-    except (TypeError, ValueError) as exc:
+    except (TypeError, ValueError, RecursionError) as exc:
         raise UsageError(f"json= cannot be encoded: {exc}") from exc
 
 

@@ -18,6 +18,7 @@ from yarl import URL
 
 from .._text import one_line
 from .content_coding import decompressed
+from .json_text import load_json
 from .multipart import Part, boundary_of, charset_of, read_part, split_multipart
 
 if TYPE_CHECKING:
@@ -219,10 +220,10 @@ class Request:
         """The body parsed as JSON, whatever its `Content-Type`; a new object at each call.
 
         Raises:
-            ValueError: the body is not JSON.
+            ValueError: the body is not JSON, or is nested too deep.
         """
         try:
-            return json.loads(self.content)
+            return load_json(self.content)
         except json.JSONDecodeError as exc:
             wrong = f"{exc.msg} in the body {one_line(self.content, 60)} of {self.method} {self.url}"
             raise json.JSONDecodeError(wrong, exc.doc, exc.pos) from None

@@ -273,5 +273,5 @@ def json_text(value: object) -> str:
     """Data of an event that is no text, as JSON."""
     try:
         return json.dumps(value)
-    except (TypeError, ValueError) as exc:
+    except (TypeError, ValueError, RecursionError) as exc:
         raise UsageError(f"the data {one_line(value, 60)} of an event cannot be encoded: {exc}") from exc

@@ -15,6 +15,7 @@ from aiohttp import WSMessage, WSMsgType, web
 
 from .._asyncio.waiters import Waiters
 from .._errors import UsageError
+from .._http.json_text import load_json
 from .._text import one_line
 
 if TYPE_CHECKING:
@@ -249,7 +250,7 @@ class WebSocketConnection:
             AssertionError: it is not text, or none came in time.
             ValueError: it is not JSON.
         """
-        return json.loads(await self.receive_str(timeout))
+        return load_json(await self.receive_str(timeout))
 
     async def _received(self, expected: WSMsgType, timeout: float | None) -> Any:
         message = await self.receive(timeout)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from aiohttp import WSMsgType
 
 from .._errors import UsageError
+from .._http.json_text import load_json
 from .._http.reply import checked_delay
 from .._matching.values import MISSING, Exact, Mismatch, Subset, check_expected, compare
 from .._reports.text import explain_mismatches
@@ -202,7 +203,7 @@ def send_json(data: object) -> ScriptStep:
     """
     try:
         text = json.dumps(data)
-    except (TypeError, ValueError) as exc:
+    except (TypeError, ValueError, RecursionError) as exc:
         raise UsageError(f"send_json() cannot encode {one_line(data)}: {exc}") from exc
     return ScriptStep(f"send_json({one_line(data, 60)})", lambda connection: connection.send_str(text))
 
@@ -260,7 +261,7 @@ class Said(str):
 def parsed(data: str | bytes) -> object:
     """A message parsed as JSON; `MISSING` if it is none."""
     try:
-        value: object = json.loads(data)
+        value: object = load_json(data)
     except ValueError:
         return MISSING
     return value

@@ -17,7 +17,7 @@ import aiohttp
 import pytest
 from multidict import CIMultiDict
 
-from aiotest_kit import Part, Router
+from aiotest_kit import Part, Router, UnmatchedRequest
 from aiotest_kit._transport.memory import MemoryTransport
 
 if TYPE_CHECKING:
@@ -207,6 +207,23 @@ async def test_json_that_comes_after_its_head(
     async with session.post("http://a.test/", data=later(), expect100=expect100) as response:
         assert 200 == response.status
     assert (0, 1) == (wrong.call_count, right.call_count)
+
+
+@pytest.mark.parametrize("depth", [100, 800, 60_000])
+async def test_json_that_is_nested_deep(door: Door, depth: int) -> None:
+    """A body that is not the JSON asked for is a mismatch, also where it is too deep to be parsed."""
+    router = door.router
+    router.post("http://a.test/", json={"a": 1}).optional()
+    route = router.post("http://a.test/", body=b"[" * depth + b"]" * depth).reply(201, times=1)
+    async with door.open_session() as session:
+        async with session.post("http://a.test/", data=b"[" * depth + b"]" * depth) as response:
+            assert 201 == response.status
+        for body in (b"[" * depth + b"]" * depth, b"[" * depth):
+            with pytest.raises(UnmatchedRequest, match=r"json \$") if door.is_in_memory else nullcontext():
+                async with session.post("http://a.test/", data=body) as response:
+                    assert 501 == response.status
+    assert (1, 2) == (route.call_count, len(router.misses))
+    assert not router.handler_errors
 
 
 # Much.

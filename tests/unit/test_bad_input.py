@@ -61,14 +61,17 @@ class Shown(io.BytesIO):
         return "<file>"
 
 
-class ShownIterator(map):  # type: ignore[type-arg]
+class ShownIterator(Iterator[str]):
+    def __next__(self) -> str:
+        return "a"
+
     def __repr__(self) -> str:
-        return "<map>"
+        return "<iterator>"
 
 
 A_LIST = "a list, or a generator function"
 ONE_SHOT: dict[str, tuple[Callable[[], Any], str, str]] = {
-    "an iterator": (lambda: ShownIterator(str, ["a"]), "<map>", A_LIST),
+    "an iterator": (ShownIterator, "<iterator>", A_LIST),
     "an iterable to be read once": (Once, "<Once>", A_LIST),
     "an async iterator": (AsyncOnce, "<AsyncOnce>", "an async generator function"),
     "a file": (lambda: Shown(b"a"), "<file>", "[file.read()], or a generator function that opens it"),

@@ -45,3 +45,18 @@ def test_one_line(value: object, text: str) -> None:
 
     assert text == shortened
     assert len(shortened) <= 20
+
+
+class Broken:
+    def __repr__(self) -> str:
+        raise LookupError("half made")
+
+
+def test_one_line_of_a_broken_repr() -> None:
+    """A message comes, whatever it is about."""
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+
+    assert "<Broken, whose repr raised LookupError>" == one_line(Broken())
+    assert "<list, whose repr raised RecursionError>" == one_line(deep)

@@ -212,6 +212,18 @@ def test_json_of_something_else() -> None:
     )
 
 
+def test_json_that_is_nested_too_deep() -> None:
+    """It is no JSON that Python can parse, whichever message it is in."""
+    body = b"[" * 100_000
+    with pytest.raises(json.JSONDecodeError) as raised:
+        asked(body=body).json()
+    with pytest.raises(json.JSONDecodeError, match="nested too deep"):
+        Reply(body=body).json()
+
+    assert str(raised.value).startswith("nested too deep in the body b'[[[[")
+    assert "none" == asked(body=body).json_or("none")
+
+
 FORM = "application/x-www-form-urlencoded"
 
 

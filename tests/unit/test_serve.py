@@ -71,6 +71,7 @@ def test_json_list(folder: Path) -> None:
 
 PLACES = {
     "no JSON": ('[\n {"url": "/a",}\n]', r"2: this is no JSON: .* \(column \d+\)"),
+    "too deep": ("[" * 100_000, "1: this is no JSON: nested too deep (column 1)"),
     "no list": ("7", "1: it is a list of routes; got 7"),
     "no routes": ("{}", "1: it has no 'routes'"),
     "other fields": ('{\n"routes": [],\n"x": 1}', "3: x: unknown field of the file; fields are: routes"),
