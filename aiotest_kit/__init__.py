@@ -14,7 +14,8 @@ A request comes in from the top. Each package imports only from the lines below 
     _http  _aiohttp                          messages and their bytes (no I/O); undocumented parts of aiohttp
     _transport                               in-memory and socket plumbing
     _asyncio                                 tasks, waiting, lifespans; undocumented parts of asyncio
-    _options  _errors  _text  _location      option checks; exceptions; wording; places in user code
+    _options  _functions                     checks of options, and of functions that users give
+    _errors  _text  _location                exceptions; wording; places in user code
 
 Names are imported when they are first used, so that a test run that does not need them does not pay for them.
 """

@@ -27,6 +27,9 @@ ALSO_CALLED = {
 """What else options are called, by aiohttp and others."""
 
 
+SAYS_THE_STATUS = ("code", "status_code")
+
+
 def check_options(options: Iterable[str], allowed: Collection[str], where: str) -> None:
     """Refuse an option that is not allowed; `where` is what has the options, such as `a route`.
 
@@ -36,8 +39,10 @@ def check_options(options: Iterable[str], allowed: Collection[str], where: str) 
     for option in options:
         if option not in allowed:
             names = sorted(allowed)
-            near = get_close_matches(option, names, n=1) or [
-                name for name in ALSO_CALLED.get(option, ()) if name in allowed
-            ]
+            near = [name for name in ALSO_CALLED.get(option, ()) if name in allowed] or get_close_matches(
+                option, names, n=1
+            )
             hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+            if option in SAYS_THE_STATUS and where == "a reply":
+                hint = "; the status is the first argument, as in reply(404)"
             raise UsageError(f"unknown option {option!r} for {where}; options are: {join_names(names)}{hint}")

@@ -41,7 +41,7 @@ MAP = """
     _http  _aiohttp
     _transport
     _asyncio
-    _options
+    _options  _functions
     _errors  _text  _location
 """
 LINES = {name: number for number, names in enumerate(MAP.split("\n")) for name in names.split()}

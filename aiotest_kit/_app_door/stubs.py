@@ -19,8 +19,9 @@ from .._matching.values import Mismatch
 from .._responders.aiohttp_app import checked_handler
 from .._responders.faults import keeps_from_connecting
 from .._responders.responder import Handler
+from .._routing.arguments import merged, of_a_verb
 from .._routing.route import Route
-from .._routing.router import Router, merged
+from .._routing.router import Router
 from .._routing.websocket_route import HANDSHAKE, WebSocketRoute, websocket_options
 from .._text import one_line
 from .app_routes import NamedRoute, routes_at
@@ -292,7 +293,7 @@ class Stubs(Router):
     def get(self, url: StubUrl, *, name: str | None = None, **match: Unpack[StubOptions]) -> Stub: ...
     def get(self, url: StubUrl, *, name: str | None = None, **match: Unpack[StubOptions]) -> Stub:
         """Add a stub for GET; see `route`."""
-        return self.route("GET", url, name=name, **match)
+        return self.route("GET", url, name=name, **of_a_verb(match))
 
     @overload
     def post(self, url: UrlLike, *, name: str | None = None, **match: Unpack[MatchOptions]) -> Stub: ...
@@ -300,7 +301,7 @@ class Stubs(Router):
     def post(self, url: StubUrl, *, name: str | None = None, **match: Unpack[StubOptions]) -> Stub: ...
     def post(self, url: StubUrl, *, name: str | None = None, **match: Unpack[StubOptions]) -> Stub:
         """Add a stub for POST; see `route`."""
-        return self.route("POST", url, name=name, **match)
+        return self.route("POST", url, name=name, **of_a_verb(match))
 
     @overload
     def put(self, url: UrlLike, *, name: str | None = None, **match: Unpack[MatchOptions]) -> Stub: ...
@@ -308,7 +309,7 @@ class Stubs(Router):
     def put(self, url: StubUrl, *, name: str | None = None, **match: Unpack[StubOptions]) -> Stub: ...
     def put(self, url: StubUrl, *, name: str | None = None, **match: Unpack[StubOptions]) -> Stub:
         """Add a stub for PUT; see `route`."""
-        return self.route("PUT", url, name=name, **match)
+        return self.route("PUT", url, name=name, **of_a_verb(match))
 
     @overload
     def patch(self, url: UrlLike, *, name: str | None = None, **match: Unpack[MatchOptions]) -> Stub: ...
@@ -316,7 +317,7 @@ class Stubs(Router):
     def patch(self, url: StubUrl, *, name: str | None = None, **match: Unpack[StubOptions]) -> Stub: ...
     def patch(self, url: StubUrl, *, name: str | None = None, **match: Unpack[StubOptions]) -> Stub:
         """Add a stub for PATCH; see `route`."""
-        return self.route("PATCH", url, name=name, **match)
+        return self.route("PATCH", url, name=name, **of_a_verb(match))
 
     @overload
     def delete(self, url: UrlLike, *, name: str | None = None, **match: Unpack[MatchOptions]) -> Stub: ...
@@ -324,7 +325,7 @@ class Stubs(Router):
     def delete(self, url: StubUrl, *, name: str | None = None, **match: Unpack[StubOptions]) -> Stub: ...
     def delete(self, url: StubUrl, *, name: str | None = None, **match: Unpack[StubOptions]) -> Stub:
         """Add a stub for DELETE; see `route`."""
-        return self.route("DELETE", url, name=name, **match)
+        return self.route("DELETE", url, name=name, **of_a_verb(match))
 
     @overload
     def head(self, url: UrlLike, *, name: str | None = None, **match: Unpack[MatchOptions]) -> Stub: ...
@@ -332,7 +333,7 @@ class Stubs(Router):
     def head(self, url: StubUrl, *, name: str | None = None, **match: Unpack[StubOptions]) -> Stub: ...
     def head(self, url: StubUrl, *, name: str | None = None, **match: Unpack[StubOptions]) -> Stub:
         """Add a stub for HEAD; see `route`."""
-        return self.route("HEAD", url, name=name, **match)
+        return self.route("HEAD", url, name=name, **of_a_verb(match))
 
     @overload
     def options(self, url: UrlLike, *, name: str | None = None, **match: Unpack[MatchOptions]) -> Stub: ...
@@ -340,7 +341,7 @@ class Stubs(Router):
     def options(self, url: StubUrl, *, name: str | None = None, **match: Unpack[StubOptions]) -> Stub: ...
     def options(self, url: StubUrl, *, name: str | None = None, **match: Unpack[StubOptions]) -> Stub:
         """Add a stub for OPTIONS; see `route`."""
-        return self.route("OPTIONS", url, name=name, **match)
+        return self.route("OPTIONS", url, name=name, **of_a_verb(match))
 
     @overload
     def any(self, url: UrlLike, *, name: str | None = None, **match: Unpack[MatchOptions]) -> Stub: ...
@@ -348,7 +349,7 @@ class Stubs(Router):
     def any(self, url: StubUrl, *, name: str | None = None, **match: Unpack[StubOptions]) -> Stub: ...
     def any(self, url: StubUrl, *, name: str | None = None, **match: Unpack[StubOptions]) -> Stub:
         """Add a stub for every method; see `route`."""
-        return self.route("*", url, name=name, **match)
+        return self.route("*", url, name=name, **of_a_verb(match))
 
     @property
     def in_use(self) -> bool:

@@ -151,10 +151,30 @@ def named_values(part: str, pairs: Iterable[tuple[str, object]]) -> dict[str, ob
     spelling: dict[str, str] = {}
     values: dict[str, object] = {}
     for given, value in pairs:
+        check_name(part, given)
         name = spelling.setdefault(fold_name(part, given), given)
         value = comparable(part, name, value)
         values[name] = [*as_list(values[name]), *as_list(value)] if name in values else value
     return values
+
+
+HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # a token: RFC 9110, 5.6.2
+
+
+def check_name(part: str, name: str) -> None:
+    """Refuse a name that no request can have."""
+    if part == "headers" and not HEADER_NAME.fullmatch(name):
+        raise UsageError(f"headers: {name!r} is not a header name (RFC 9110, 5.1), and no request has it")
+    if part == "cookies" and (re.search("[=;]", name) or name != name.strip()):
+        raise UsageError(f"cookies: {name!r} is not a cookie name (RFC 6265, 4.1.1), and no request has it")
+
+
+def check_text(part: str, name: str, value: str) -> None:
+    """Refuse text that no value can be."""
+    if part == "headers" and (re.search("[\r\n\0]", value) or value != value.strip(" \t")):
+        raise UsageError(
+            f"headers {name!r}: no header is {value!r}, with a line end in it or blanks around it"
+        )
 
 
 def as_list(value: object) -> list[object]:
@@ -185,8 +205,18 @@ def comparable(part: str, name: str, value: object) -> object:
             raise UsageError(f"{part} {name!r}: {one_line(value)} is a mapping; a value is text")
         check_options(value, PART_KEYS, f"the part {name!r}")
         return dict(value)
-    if value is None or isinstance(value, bool):
-        raise UsageError(f"{part} {name!r}: {value!r} has no one spelling; write text, or [] for 'absent'")
+    if isinstance(value, str):
+        check_text(part, name, value)
+    if isinstance(value, bool):
+        spellings = f"{str(value).lower()!r}, {str(value)!r} or {str(int(value))!r}"
+        raise UsageError(
+            f"{part} {name!r}: {value} has several spellings; write {spellings}, or [] for 'absent'"
+        )
+    if value is None:
+        raise UsageError(f"{part} {name!r}: None is no text; write [] for 'absent'")
+    if isinstance(value, (bytes, bytearray)) and part != "multipart":
+        remedy = "multipart= compares the content of files" if part == "form" else "write text"
+        raise UsageError(f"{part} {name!r}: {one_line(value, 60)} is bytes, and text is sent; {remedy}")
     if isinstance(value, (int, float)):
         # Of an enum, too, the number is sent.
         return str(int(value) if isinstance(value, int) else float(value))

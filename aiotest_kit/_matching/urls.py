@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from base64 import b64encode
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
@@ -57,6 +58,7 @@ HTTP_PORT = DEFAULT_PORTS["http"]
 NO_PORT = -1
 ABSOLUTE = re.compile(r"([^:/?#{}]*)://([^/?#]*)(.*)", re.DOTALL)
 AUTHORITY = re.compile(r"(?P<host>\[[^\[\]]+\]|[^:\[\]]+)(?::(?P<port>\d+|\*))?")
+HOST_WITHOUT_SCHEME = re.compile(r"//([^/?#{}]*[.:*][^/?#{}]*|localhost)(?![^/?#])")
 # As in aiohttp.web_urldispatcher, so a template means here what it means in an application.
 PLACEHOLDER = re.compile(r"(\{[_a-zA-Z][^{}]*(?:\{[^{}]*\}[^{}]*)*\})")
 NAMED = re.compile(r"\{([_a-zA-Z][_a-zA-Z0-9]*)(?::(.+))?\}", re.DOTALL)
@@ -284,8 +286,15 @@ def under(prefix: str, url: UrlLike) -> UrlLike:
 
 
 def tail_of(prefix: str | URL) -> str:
-    """The template of a prefix and of everything under it."""
-    text = checked_prefix(str(prefix)).rstrip("/")
+    """The template of a prefix and of everything under it.
+
+    Raises:
+        UsageError: it is no URL.
+    """
+    text = checked_prefix(str(prefix))
+    # Complaints are about what was given, not about what is made of it.
+    url_pattern(text)
+    text = text.rstrip("/")
     _, has_path, _ = text.partition("://")[2].partition("/")
     return f"{text}{{_:(/.*)?}}" if has_path else f"{text}/{{_:.*}}"
 
@@ -297,6 +306,11 @@ def depth_of(prefix: str) -> int:
 
 def split_url(text: str) -> tuple[tuple[str, str] | None, str, list[tuple[str, str]]]:
     """A URL's scheme and authority, None where it has none; its path; its query parameters."""
+    if HOST_WITHOUT_SCHEME.match(text):
+        raise UsageError(
+            f"{text!r} begins as a host without a scheme; write {'https:' + text!r}, or {'*://*:*' + text!r} "
+            "if the path begins with two slashes"
+        )
     absolute = None if text.startswith("/") else ABSOLUTE.fullmatch(text)
     if absolute is None and not text.startswith("/"):
         if "://" in text or text[:1] in ("^", ".", "("):
@@ -326,9 +340,14 @@ def parse_origin(text: str, scheme: str, authority: str) -> OriginPattern:
     if scheme_name not in known and not COMPOUND_SCHEME.fullmatch(scheme_name):
         raise UsageError(f"{text!r}: unknown scheme {scheme!r}; schemes are: {join_names(known)}")
     if "@" in authority:
+        userinfo, _, host = authority.rpartition("@")
+        login, _, password = userinfo.partition(":")
+        # As aiohttp encodes them.
+        credentials = f"{unquote(login)}:{unquote(password)}".encode("latin1", "replace")
+        header = {"Authorization": f"Basic {b64encode(credentials).decode()}"}
         raise UsageError(
-            f"{text!r}: credentials are sent as a header; write headers={{'Authorization': "
-            "aiohttp.BasicAuth(...).encode()} instead"
+            f"{text!r}: credentials are sent as a header; write {text.replace(authority, host, 1)!r} and "
+            f"headers={header}"
         )
     if "{" in authority or "}" in authority:
         raise UsageError(f"{text!r}: a template starts at the path; '*' stands for any host")

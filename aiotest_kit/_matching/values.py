@@ -21,6 +21,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeGuard, TypeVar
 
 from .._errors import UsageError
+from .._functions import check_arguments
 from .._text import one_line
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MISSING",
     "Exact",
+    "Matcher",
     "Mismatch",
     "Pattern",
     "Subset",
@@ -72,33 +74,47 @@ class Mismatch:
     actual: object
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Exact:
+class Matcher:
+    """A value that equals what it matches, as JSON: `response == Subset({"id": 7})`."""
+
+    __slots__ = ()
+
+    value: object
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.value!r})"
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Matcher):
+            return type(self) is type(other) and bool(self.value == other.value)
+        return next(compare("", "$", self, other, exact=True), None) is None
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Exact(Matcher):
     """`value` and nothing else, from here down to the next `Subset`.
 
     Of JSON: no other keys, and all items of a list in their order. Of `query`, `cookies` and `form`: no
     other names. Of `headers`: no other header at all, so `Host` and `Accept` are to be named too. Of one
     name: this value alone.
+
+    It is equal to a value that is so: `assert request.json() == Exact({"id": ANY})`.
     """
 
     value: object
 
-    def __repr__(self) -> str:
-        return f"Exact({self.value!r})"
 
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Subset:
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Subset(Matcher):
     """At least `value`, from here down to the next `Exact`.
 
     Of a mapping: other keys may be there. Of a list: each item matches an item of its own, in any order,
     and there may be others. Of text and bytes directly inside: it is contained.
+
+    It is equal to a value that has so much: `assert request.json() == Subset({"id": 7})`.
     """
 
     value: object
-
-    def __repr__(self) -> str:
-        return f"Subset({self.value!r})"
 
 
 class Pattern(ABC):
@@ -217,9 +233,9 @@ def unwrap(expected: object, exact: bool) -> tuple[object, bool]:
 def compare(part: str, path: str, expected: object, actual: object, exact: bool) -> Iterator[Mismatch]:
     """The differences between an expected and an actual JSON value, depth first."""
     expected, exact = unwrap(expected, exact)
-    if isinstance(expected, Mapping) and isinstance(actual, dict):
+    if isinstance(expected, Mapping) and isinstance(actual, Mapping):
         yield from compare_objects(part, path, expected, actual, exact)
-    elif isinstance(expected, (list, tuple)) and isinstance(actual, list):
+    elif isinstance(expected, (list, tuple)) and isinstance(actual, (list, tuple)):
         if exact:
             yield from compare_items(part, path, expected, actual)
         else:
@@ -297,7 +313,8 @@ def check_expected(part: str, expected: object) -> None:
     """Refuse, at set-up, an expected value that can never match.
 
     Raises:
-        UsageError: a class, an async predicate, a bytes regex for text, a JSON key that is no string.
+        UsageError: a class, an async predicate or one that takes no argument, a bytes regex for text, a JSON
+            key that is no string, and what no value of a request is equal to.
     """
     if isinstance(expected, (Exact, Subset)):
         check_expected(part, expected.value)
@@ -318,8 +335,22 @@ def check_expected(part: str, expected: object) -> None:
         getattr(expected, "__call__", None)  # noqa: B004 - whether it is async, not whether it is there
     ):
         raise UsageError(f"{part}: {is_async(expected)}")
+    elif is_predicate(expected):
+        check_arguments(expected, f"{part}:", "the request" if part == "where" else "the value")
     elif is_bytes_regex(expected) and part not in ("body", "multipart"):
         raise UsageError(f"{part}: {expected!r} searches bytes; write it as a str")
+    elif isinstance(expected, NEVER_IN_JSON) and part in JSON_PARTS:
+        kind = type(expected).__name__
+        raise UsageError(f"{part}: {one_line(expected, 60)} is never equal to JSON, which has no {kind}")
+    elif type(expected).__eq__ is object.__eq__ and not isinstance(expected, (type(None), re.Pattern)):
+        raise UsageError(
+            f"{part}: {one_line(expected, 60)} is equal to nothing but itself; write a value, "
+            "a predicate, or unittest.mock.ANY"
+        )
+
+
+JSON_PARTS = ("json", "expect_json")
+NEVER_IN_JSON = (bytes, bytearray, memoryview, set, frozenset, complex, range)
 
 
 def is_bytes_regex(expected: object) -> bool:

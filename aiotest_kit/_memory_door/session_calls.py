@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .._aiohttp.client import full_url, maker, request_detour, request_through
+from .._errors import UsageError
+from .._functions import check_arguments, check_async
+from .._text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -81,7 +84,14 @@ def around_requests(around: Around) -> AbstractContextManager[None]:
     `around` is an async function of a `SessionCall`, and returns a response, as a rule the one that
     `await call.send()` gives. It runs in the task of the caller, who sees what it raises. The newest is
     asked first. Redirects, and what aiohttp sends again by itself, are part of the call.
+
+    Raises:
+        UsageError: it is no async function of one argument.
     """
+    if not callable(around):
+        raise UsageError(f"around_requests() takes an async function of a call; got {one_line(around)}")
+    check_async(around, "around_requests():", "it takes async def around(call)")
+    check_arguments(around, "around_requests():", "the call")
     return Entry(around)
 
 

@@ -7,6 +7,7 @@ PYTEST_DONT_REWRITE.
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -142,6 +143,15 @@ def pytest_runtest_makereport(
         if report.failed:
             report.sections.extend(watch.sections(call.excinfo.value if call.excinfo else None))
     return report
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """Show how a value differs from an `Exact` or a `Subset`."""
+    if op != "==" or "aiotest_kit._matching.values" not in sys.modules:
+        return None
+    from .._reports.comparison import explain_comparison
+
+    return explain_comparison(left, right)
 
 
 @pytest.hookimpl(specname="pytest_runtest_makereport")

@@ -129,7 +129,7 @@ def loop_scope_of(request: pytest.FixtureRequest) -> str | NoLoop:
     if by_asyncio:
         return marked_loop_scope(item)
     if not inspect.iscoroutinefunction(getattr(item, "obj", None)):
-        return NoLoop(f"{name} is not async")
+        return NoLoop(f"{name} is not async", "write it as async def")
     if not by_anyio:
         return NoLoop(
             f"{name} is async and no plugin runs it",

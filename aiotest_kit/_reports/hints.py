@@ -110,7 +110,9 @@ def regex_hints(regex: re.Pattern[str], url: URL) -> Iterator[str]:
 
 
 def wider_template(regex: re.Pattern[str], path: str) -> str | None:
-    """What to write in place of placeholders that only a slash in the path kept from matching."""
+    """What is behind a path whose slashes or braces alone kept the placeholders from matching."""
+    if re.fullmatch(regex.pattern.replace(DEFAULT_REGEX, "[^/]+"), path):
+        return "placeholders match no braces; the path may be a template that the client did not fill in"
     if not re.fullmatch(regex.pattern.replace(DEFAULT_REGEX, ".+"), path):
         return None
     name = next(name for name in regex.groupindex if f"(?P<{name}>{DEFAULT_REGEX})" in regex.pattern)

@@ -17,6 +17,7 @@ from aiohttp import hdrs, web
 from .._aiohttp.app_state import apps_of, leave_as_before, runs
 from .._aiohttp.server import watch_handlers
 from .._errors import UsageError
+from .._functions import check_arguments, check_async
 from .._http.reply import Reply
 from .._text import one_line
 from .exchange import NOTE_FAILURE, Early
@@ -124,13 +125,21 @@ def checked_handler(handler: H) -> H:
     """The handler, if it is one.
 
     Raises:
-        UsageError: it cannot be called.
+        UsageError: it cannot be called with a request, or is not async.
     """
+    if isinstance(handler, web.Application):
+        raise UsageError(
+            "serve() takes a handler; a whole app is mounted: router.mount('https://api.test', app)"
+        )
     if not callable(handler):
         raise UsageError(
             "serve() takes a handler, async def handler(request) -> web.StreamResponse; "
             f"got {one_line(handler)}"
         )
+    check_async(
+        handler, "handler", "serve() takes async def handler(request); reply(handler) takes any function"
+    )
+    check_arguments(handler, "handler", "the request")
     return handler
 
 

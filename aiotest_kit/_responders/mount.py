@@ -35,8 +35,11 @@ def mounted(target: object, depth: int) -> tuple[Answer, Lifespan[Any]]:
         return AsgiApp(asgi, asgi_lifespan, depth), asgi_lifespan
     raise UsageError(
         "mount() puts a Router, an aiohttp web.Application or an ASGI app behind an origin; "
-        f"got {one_line(target)}"
+        f"got {one_line(target)}" + (HANDLER if callable(target) else "")
     )
+
+
+HANDLER = " (one handler goes to a route: router.get(url).serve(handler))"
 
 
 def is_asgi(target: object) -> bool:

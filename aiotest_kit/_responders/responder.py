@@ -7,12 +7,14 @@ routes, matching, sockets or sessions.
 from __future__ import annotations
 
 import inspect
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aiohttp import web
 
 from .._errors import UsageError
+from .._functions import check_arguments
 from .._http.reply import Reply, as_reply, checked_headers, checked_text, given_options, reply_of_status
 from .._text import describe, one_line
 from .exchange import (
@@ -46,6 +48,9 @@ class Raise(InClient):
     """
 
     exception: BaseException | type[BaseException]
+
+    def __repr__(self) -> str:
+        return one_line(self.exception, 60)
 
     def __post_init__(self) -> None:
         kind = kind_of(self.exception)
@@ -84,6 +89,9 @@ class Handler:
                 result = await result
         except web.HTTPException as exc:
             result = exc
+        except (AttributeError, TypeError) as exc:
+            explain_confusion(exc, exchange.request)
+            raise
         if result is None or isinstance(result, bool):
             raise UsageError(f"handler {describe(self.function)} returned {result!r}; {RETURNS}")
         if isinstance(result, web.StreamResponse):
@@ -95,6 +103,23 @@ class Handler:
             await result.play(exchange)
         else:
             raise UsageError(f"handler {describe(self.function)} returned {one_line(result)}; {RETURNS}")
+
+
+FOR_SERVE = "one written for aiohttp's server, which gets aiohttp's own request, goes to serve(handler)"
+
+
+def explain_confusion(exc: AttributeError | TypeError, request: Request) -> None:
+    """Add to an error of a handler that it takes the request for one of aiohttp's, if it does."""
+    if isinstance(exc, AttributeError) and exc.obj is request:
+        hint = f"a handler of reply() gets a Request of aiotest_kit; {FOR_SERVE}"
+    elif isinstance(exc, TypeError) and "await" in str(exc):
+        hint = f"a handler of reply() gets a Request that is read: request.json(), without await; {FOR_SERVE}"
+    else:
+        return
+    if sys.version_info >= (3, 11):
+        exc.add_note(hint)
+    else:
+        exc.args = (f"{exc}; {hint}",)
 
 
 @dataclass(frozen=True)
@@ -154,8 +179,13 @@ def as_answer(value: object, options: ReplyOptions) -> Reply | Answer:
         raise UsageError(f"a coroutine can be awaited only once; pass the function {value.__name__!r} itself")
     if is_answer(value):
         return value
+    if isinstance(value, web.StreamResponse):
+        raise UsageError(
+            f"{one_line(value)} can be sent once; a handler makes one for each call: "
+            f"reply(lambda request: web.{type(value).__name__}(...))"
+        )
     if callable(value):
-        check_handler(value)
+        check_arguments(value, "handler", "the request")
         return Handler(value)
     raise UsageError(f"cannot reply with {one_line(value)}; {ANSWERS}")
 
@@ -190,21 +220,3 @@ def not_with(options: Iterable[str], value: object) -> str:
         f"{', '.join(f'{name}=' for name in names)} {go} with a status, as in reply(200, {names[0]}=...); "
         f"got {one_line(value)} in its place"
     )
-
-
-def check_handler(function: Callable[..., object]) -> None:
-    """Refuse a handler that cannot be called with a request alone.
-
-    Raises:
-        UsageError: it takes no argument, or needs several.
-    """
-    try:
-        # What a decorator hides is its own affair.
-        signature = inspect.signature(function, follow_wrapped=False)
-    except (TypeError, ValueError):
-        # Some that are written in C do not say what they take.
-        return
-    try:
-        signature.bind(None)
-    except TypeError as exc:
-        raise UsageError(f"handler {describe(function)} is called with the request: {exc}") from exc

@@ -12,13 +12,13 @@ from .._matching.values import left_over
 from .._reports.call_log import AnyCall, explain_no_call, listing, title
 from .._reports.text import explain_mismatches
 from .._text import counted, one_line
-from .calls import Calls, R
+from .calls import Calls, R, check_named
 
 if TYPE_CHECKING:
     import re
     from collections.abc import Iterable
 
-    from typing_extensions import Unpack
+    from typing_extensions import Never, Unpack
     from yarl import URL
 
     from .._matching.request_pattern import MatchOptions
@@ -88,24 +88,26 @@ class Asserted(Generic[R]):
 
     def assert_any_call(
         self,
-        *,
+        *unnamed: Never,
         method: str | Iterable[str] | None = None,
         url: str | URL | re.Pattern[str] | None = None,
         **match: Unpack[MatchOptions],
     ) -> None:
         """Fail unless some call's request is as asked, in the vocabulary of `Router.route`."""
+        check_named("assert_any_call", unnamed)
         pattern = RequestPattern(method, url, **match)
         if not any(pattern.matches(call.request) for call in self.calls):
             raise AssertionError(explain_no_call(pattern, self.calls))
 
     def assert_called_with(
         self,
-        *,
+        *unnamed: Never,
         method: str | Iterable[str] | None = None,
         url: str | URL | re.Pattern[str] | None = None,
         **match: Unpack[MatchOptions],
     ) -> None:
         """Fail unless the last call's request is as asked, in the vocabulary of `Router.route`."""
+        check_named("assert_called_with", unnamed)
         self.assert_called()
         pattern = RequestPattern(method, url, **match)
         differences = list(pattern.differences(self.calls.last.request))
@@ -115,12 +117,13 @@ class Asserted(Generic[R]):
 
     def assert_called_once_with(
         self,
-        *,
+        *unnamed: Never,
         method: str | Iterable[str] | None = None,
         url: str | URL | re.Pattern[str] | None = None,
         **match: Unpack[MatchOptions],
     ) -> None:
         """Fail unless there was one call, and its request is as asked."""
+        check_named("assert_called_once_with", unnamed)
         self.assert_called_once()
         self.assert_called_with(method=method, url=url, **match)
 

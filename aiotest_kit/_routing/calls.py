@@ -10,20 +10,22 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Generic, TypeVar, overload
 
 from .._asyncio.waiters import Waiters
+from .._errors import UsageError
 from .._http.call import Call
 from .._matching.request_pattern import RequestPattern
 from .._reports.call_log import explain_no_call, listing
+from .._text import one_line
 
 if TYPE_CHECKING:
     import re
     from collections.abc import Iterable
 
-    from typing_extensions import Unpack
+    from typing_extensions import Never, Unpack
     from yarl import URL
 
     from .._matching.request_pattern import MatchOptions
 
-__all__ = ["Calls", "R"]
+__all__ = ["Calls", "R", "check_named"]
 
 R = TypeVar("R")
 
@@ -69,18 +71,19 @@ class Calls(Sequence[Call[R]], Generic[R]):
 
     def where(
         self,
-        *,
+        *unnamed: Never,
         method: str | Iterable[str] | None = None,
         url: str | URL | re.Pattern[str] | None = None,
         **match: Unpack[MatchOptions],
     ) -> Calls[R]:
         """The calls whose request is as asked, in the vocabulary of `Router.route`."""
+        check_named("where", unnamed)
         pattern = RequestPattern(method, url, **match)
         return Calls(call for call in self._calls if pattern.matches(call.request))
 
     def one(
         self,
-        *,
+        *unnamed: Never,
         method: str | Iterable[str] | None = None,
         url: str | URL | re.Pattern[str] | None = None,
         **match: Unpack[MatchOptions],
@@ -90,6 +93,7 @@ class Calls(Sequence[Call[R]], Generic[R]):
         Raises:
             AssertionError: there is none, or more than one; the report shows those there are.
         """
+        check_named("one", unnamed)
         pattern = RequestPattern(method, url, **match)
         found = [call for call in self._calls if pattern.matches(call.request)]
         if len(found) == 1:
@@ -121,3 +125,12 @@ class Calls(Sequence[Call[R]], Generic[R]):
         if not self._calls:
             raise AssertionError("there are no calls")
         return self._calls[index]
+
+
+def check_named(question: str, unnamed: tuple[object, ...]) -> None:
+    """Refuse what is asked of a call without saying what it is about."""
+    if unnamed:
+        raise UsageError(
+            f"{question}({one_line(unnamed[0], 60)}): what is asked of a call has its name, as in "
+            f"{question}(method='GET', url='/users', json={{...}})"
+        )

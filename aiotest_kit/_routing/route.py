@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .._asyncio.gate import Gate
 from .._errors import UsageError
+from .._functions import check_arguments, check_async
 from .._http.reply import Reply
 from .._location import Place, caller_place
 from .._matching.request_pattern import BODY_MAKERS
@@ -56,6 +57,8 @@ class Route(Asserted["Route"]):
     # What every route begins with; a test makes several.
     is_optional: bool = False
     is_early: bool = False
+    is_settled: bool = False
+    """Whether the test has said that there was no call."""
     gate: Gate | None = None
 
     def __init__(
@@ -173,6 +176,8 @@ class Route(Asserted["Route"]):
         """
         if not callable(script):
             raise UsageError(f"raw() takes an async function of reader and writer; got {one_line(script)}")
+        check_async(script, "script", "raw() takes async def script(reader, writer)")
+        check_arguments(script, "script", "the reader", "the writer")
         return self._add(Raw(script), times)
 
     def forward(self, origin: str | URL, *, times: int | None = None) -> Self:
@@ -283,6 +288,11 @@ class Route(Asserted["Route"]):
             if was_exhausted:
                 self._table.reinstate(self)
         return self
+
+    def assert_not_called(self) -> None:
+        """Fail if there was a call; if there was none, there need not be one any more."""
+        super().assert_not_called()
+        self.is_settled = True
 
     def _came_nearest(self) -> str:
         table = self._table

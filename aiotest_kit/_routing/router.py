@@ -7,18 +7,17 @@ up to `_server.protocol`. Knows nothing of connections, sessions or pytest.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
-from functools import lru_cache
 from hashlib import sha256
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from .._errors import UsageError
-from .._matching.request_pattern import RequestPattern
+from .._matching.request_pattern import MatchOptions, RequestPattern
 from .._matching.urls import checked_prefix, depth_of, join_prefix, tail_of, under, url_pattern
 from .._responders.mount import mounted
 from .._text import counted
 from .._transport.socket_info import CERTIFICATE
+from .arguments import merged, of_a_verb, pattern_of, plain_pattern
 from .assertions import Asserted
 from .calls import Calls
 from .route import Hit, Route
@@ -27,7 +26,7 @@ from .websocket_route import HANDSHAKE, WebSocketRoute, websocket_options
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from aiohttp import web
     from typing_extensions import Unpack
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from .._asyncio.lifespan import Lifespan
     from .._http.call import Tunnel
     from .._http.request import Request
-    from .._matching.request_pattern import MatchOptions
     from .._matching.urls import UrlLike
     from .._responders.asgi_app import AsgiApplication
     from .handler_errors import HandlerError
@@ -131,35 +129,35 @@ class Router(Asserted[Route]):
 
     def get(self, url: UrlLike, *, name: str | None = None, **match: Unpack[MatchOptions]) -> Route:
         """Add a route for GET; see `route`."""
-        return self.route("GET", url, name=name, **match)
+        return self.route("GET", url, name=name, **of_a_verb(match))
 
     def post(self, url: UrlLike, *, name: str | None = None, **match: Unpack[MatchOptions]) -> Route:
         """Add a route for POST; see `route`."""
-        return self.route("POST", url, name=name, **match)
+        return self.route("POST", url, name=name, **of_a_verb(match))
 
     def put(self, url: UrlLike, *, name: str | None = None, **match: Unpack[MatchOptions]) -> Route:
         """Add a route for PUT; see `route`."""
-        return self.route("PUT", url, name=name, **match)
+        return self.route("PUT", url, name=name, **of_a_verb(match))
 
     def patch(self, url: UrlLike, *, name: str | None = None, **match: Unpack[MatchOptions]) -> Route:
         """Add a route for PATCH; see `route`."""
-        return self.route("PATCH", url, name=name, **match)
+        return self.route("PATCH", url, name=name, **of_a_verb(match))
 
     def delete(self, url: UrlLike, *, name: str | None = None, **match: Unpack[MatchOptions]) -> Route:
         """Add a route for DELETE; see `route`."""
-        return self.route("DELETE", url, name=name, **match)
+        return self.route("DELETE", url, name=name, **of_a_verb(match))
 
     def head(self, url: UrlLike, *, name: str | None = None, **match: Unpack[MatchOptions]) -> Route:
         """Add a route for HEAD; see `route`."""
-        return self.route("HEAD", url, name=name, **match)
+        return self.route("HEAD", url, name=name, **of_a_verb(match))
 
     def options(self, url: UrlLike, *, name: str | None = None, **match: Unpack[MatchOptions]) -> Route:
         """Add a route for OPTIONS; see `route`."""
-        return self.route("OPTIONS", url, name=name, **match)
+        return self.route("OPTIONS", url, name=name, **of_a_verb(match))
 
     def any(self, url: UrlLike, *, name: str | None = None, **match: Unpack[MatchOptions]) -> Route:
         """Add a route for every method; see `route`."""
-        return self.route("*", url, name=name, **match)
+        return self.route("*", url, name=name, **of_a_verb(match))
 
     def host(self, prefix: str | URL, *, headers: Mapping[str, object] | None = None) -> Router:
         """A router for what is under an origin or a longer prefix, in the same table.
@@ -283,8 +281,10 @@ class Router(Asserted[Route]):
 
     @property
     def never_called(self) -> tuple[Route, ...]:
-        """The routes that no request reached and that are not optional, in order of addition."""
-        return tuple([route for route in self._owed if not route.calls and not route.is_optional])
+        """The routes that no request reached though one should have, in order of addition."""
+        return tuple(
+            [route for route in self._owed if not (route.calls or route.is_optional or route.is_settled)]
+        )
 
     @property
     def unfinished(self) -> tuple[str, ...]:
@@ -391,19 +391,6 @@ class Router(Asserted[Route]):
         return f"Router of {self._prefix}" if self._prefix else "Router"
 
 
-def pattern_of(method: str | Iterable[str], url: UrlLike, match: MatchOptions) -> RequestPattern:
-    """What a route asks of a request."""
-    if isinstance(method, str) and isinstance(url, str) and not match:
-        return plain_pattern(method, url)
-    return RequestPattern(method, url, **match)
-
-
-@lru_cache(maxsize=4096)
-def plain_pattern(method: str, url: str) -> RequestPattern:
-    """A method and a URL. Patterns are values, and a suite makes the same routes for each of its tests."""
-    return RequestPattern(method, url)
-
-
 def may_match(route: Route, request: Request) -> bool:
     """Whether a route may match a request of which only the head is known."""
     try:
@@ -411,12 +398,3 @@ def may_match(route: Route, request: Request) -> bool:
     except Exception:
         # A predicate's error is raised again, and kept, when the request is complete.
         return True
-
-
-def merged(first: Mapping[str, object], second: object) -> dict[str, object]:
-    """Headers that a router asks for, and those that one of its routes asks for too."""
-    if second is None:
-        return dict(first)
-    if not isinstance(second, Mapping):
-        raise UsageError("headers= of a route under host(..., headers=...) is a mapping")
-    return {**first, **second}

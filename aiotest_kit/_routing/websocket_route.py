@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from .._asyncio.waiters import Waiters
 from .._errors import UsageError
+from .._functions import check_arguments
 from .._http.reply import Reply
 from .._responders.exchange import is_answer
 from .._text import one_line
@@ -106,8 +107,11 @@ class WebSocketRoute(Route):
         return self._add(self._conversation(talk), times)
 
     def reject(self, status: int = 403, *, times: int | None = None, **options: Unpack[ReplyOptions]) -> Self:
-        """Refuse the handshake with a status; the keywords are those of `reply`."""
-        return self._add(Reply(status, **options), times)
+        """Refuse the handshake with a status, 300 or more; the keywords are those of `reply`."""
+        reply = Reply(status, **options)
+        if reply.status < 300:
+            raise UsageError(f"reject({status!r}): a handshake is refused with 300 or more, such as 403")
+        return self._add(reply, times)
 
     async def connection(self, timeout: float = 1.0) -> WebSocketConnection:
         """The next connection that a client opens; those opened before and not asked for come first.
@@ -138,6 +142,7 @@ class WebSocketRoute(Route):
         if callable(answer) and not isinstance(answer, type) and not is_answer(answer):
             if options:
                 raise UsageError(f"{', '.join(sorted(options))}: not with the handler of a websocket")
+            check_arguments(answer, "handler", "the websocket")
             return self._conversation(handled(answer))
         return super().answer_of(answer, options)
 

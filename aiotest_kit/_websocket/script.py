@@ -133,6 +133,11 @@ def expect(expected: object) -> ScriptStep:
     may be a compiled regex, a predicate, or any object with an `==` of its own.
     """
     check_expected("expect", expected)
+    if expected is None or isinstance(expected, (bool, int, float)):
+        raise UsageError(
+            f"expect({expected!r}): a message is text or bytes; for one that is this value as JSON write "
+            f"expect_json({expected!r})"
+        )
     as_json = isinstance(expected, (dict, list, tuple, Exact, Subset))
     return ScriptStep(f"expect({one_line(expected, 60)})", expectation(expected, as_json), expects=True)
 
@@ -144,7 +149,14 @@ def expect_json(expected: object) -> ScriptStep:
 
 
 def expect_close(code: object = None) -> ScriptStep:
-    """A step that waits until the client closes the websocket, with this code if one is given."""
+    """A step that waits until the client closes the websocket, with this code if one is given.
+
+    Raises:
+        UsageError: there is no such code.
+    """
+    check_expected("expect_close", code)
+    if isinstance(code, (str, bytes, float, bool)) or (isinstance(code, int) and not 1000 <= code <= 4999):
+        raise UsageError(f"expect_close({code!r}): a code is one of 1000 to 4999 (RFC 6455, 7.4)")
 
     async def act(connection: WebSocketConnection) -> None:
         message = await connection.receive(None)
@@ -208,9 +220,10 @@ def send_json(data: object) -> ScriptStep:
     return ScriptStep(f"send_json({one_line(data, 60)})", lambda connection: connection.send_str(text))
 
 
-def ping(data: bytes = b"") -> ScriptStep:
+def ping(data: str | bytes = b"") -> ScriptStep:
     """A step that sends a ping."""
-    return ScriptStep(f"ping({data!r})" if data else "ping()", lambda connection: connection.ping(data))
+    sent = checked_bytes("ping", data)
+    return ScriptStep(f"ping({data!r})" if data else "ping()", lambda connection: connection.ping(sent))
 
 
 def pause(seconds: float) -> ScriptStep:
@@ -229,12 +242,13 @@ def close(code: int = 1000, message: str | bytes = b"") -> ScriptStep:
     Raises:
         UsageError: the code cannot be sent; `route.raw(...)` can send anything.
     """
-    if not 1000 <= code <= 4999 or code in (1004, 1005, 1006, 1015):
+    given: object = code
+    if not (isinstance(given, int) and 1000 <= code <= 4999) or code in (1004, 1005, 1006, 1015):
         raise UsageError(
             f"close({code!r}): a code is one of 1000 to 4999 and not reserved (RFC 6455, 7.4); "
             "route.raw(...) can send anything"
         )
-    reason = message.encode() if isinstance(message, str) else message
+    reason = checked_bytes("close", message)
     if len(reason) > LONGEST_REASON:
         raise UsageError(f"close(): a reason is at most {LONGEST_REASON} bytes; got {one_line(message)}")
     return ScriptStep(f"close({code})", lambda connection: connection.close(code, reason))
@@ -247,6 +261,19 @@ def abort() -> ScriptStep:
         connection.abort()
 
     return ScriptStep("abort()", act)
+
+
+def checked_bytes(step: str, data: object) -> bytes:
+    """The bytes of a control frame.
+
+    Raises:
+        UsageError: they are neither bytes nor text.
+    """
+    if isinstance(data, str):
+        return data.encode()
+    if isinstance(data, bytes):
+        return data
+    raise UsageError(f"{step}() takes bytes or text; got {one_line(data)}")
 
 
 class Said(str):

@@ -141,7 +141,7 @@ def refused(ran: Ran) -> str:
 REFUSED = {
     "sync": (
         "def test_it(on_loop): pass",
-        "test_it.py::test_it is not async; use `async with opened()`",
+        "test_it.py::test_it is not async; write it as async def",
     ),
     "unmarked": (
         "async def test_it(on_loop): pass",

@@ -83,7 +83,7 @@ tasks = []
 async def test_it(stalling):
     route, url = stalling
     tasks.append(asyncio.ensure_future(swallow(url)))
-    await until(lambda: route._holder.waiting)
+    await until(lambda: route._table.waiting)
 
 def test_next(): pass
 """
@@ -97,7 +97,7 @@ def noted(pytestconfig):
 async def service(stalling):
     route, url = stalling
     task = asyncio.ensure_future(swallow(url))
-    await until(lambda: route._holder.waiting)
+    await until(lambda: route._table.waiting)
     yield task
     started = time.monotonic()
     print("it ended with:", await task)
@@ -190,7 +190,7 @@ async def test_it(stalling, limit):
             await call(url, session)
         seconds *= 2
     # A server hears later what a client did.
-    await until(lambda: not route._holder.waiting)
+    await until(lambda: not route._table.waiting)
 
 async def test_cancelled(stalling):
     route, url = stalling
@@ -199,7 +199,7 @@ async def test_cancelled(stalling):
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await until(lambda: not route._holder.waiting)
+    await until(lambda: not route._table.waiting)
 """
 
 

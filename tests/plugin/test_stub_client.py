@@ -296,7 +296,7 @@ async def test_it(aiohttp_stub_client, aiohttp_mock):
         pytest.param(
             "def test_it(aiohttp_stub_client): pass",
             "aiohttp_stub_client needs the asyncio loop of its test: test_it.py::test_it is not async; "
-            "use `async with StubClient(StubServer(app))` inside the test",
+            "write it as async def",
             id="sync",
         ),
     ],

@@ -124,7 +124,7 @@ def test_sync(suite: Suite) -> None:
     ran.outcomes(errors=1)
     assert (
         "virtual_clock needs the asyncio loop of its test: test_it.py::test_it is not async; "
-        "use `async with virtual_time()` inside the test"
+        "write it as async def"
     ) == ran.report("ERROR at setup of test_it")
 
 

@@ -15,7 +15,7 @@ def misspelt(router: Router, route: Route) -> None:
 
 def positional(router: Router, route: Route) -> None:
     route.reply(200, {"id": 7})  # type: ignore[arg-type]
-    route.assert_called_with({"id": 7})  # type: ignore[call-arg]
+    route.assert_called_with({"id": 7})  # type: ignore[arg-type]
     router.get("/users", "name")  # type: ignore[call-arg]
 
 

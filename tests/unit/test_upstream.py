@@ -240,7 +240,7 @@ async def test_exception_out_of_reach() -> None:
     with pytest.raises(UsageError) as raised:
         Upstream().get("/a").reply(aiohttp.ServerTimeoutError())
     assert (
-        "Raise(exception=ServerTimeoutError()) happens in the client, which is out of reach behind a socket; "
+        "ServerTimeoutError() happens in the client, which is out of reach behind a socket; "
         "reply with what it sends, or with a fault on the wire such as Reset()"
     ) == str(raised.value)
 

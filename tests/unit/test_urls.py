@@ -266,7 +266,11 @@ def test_no_captures_of_a_mismatch() -> None:
         ("http://a..x/x", "'a..x' is not a host"),
         ("http://api.test:http/x", "'api.test:http' is not a host with an optional port"),
         ("http://api.test:99999/x", "port 99999 is out of range; ports are 1 to 65535"),
-        ("http://me:secret@api.test/x", "credentials are sent as a header; write headers={'Authorization': "),
+        (
+            "http://me:secret%21@api.test/x",
+            "credentials are sent as a header; write 'http://api.test/x' and "
+            "headers={'Authorization': 'Basic bWU6c2VjcmV0IQ=='}",
+        ),
         ("http://{host}/x", "a template starts at the path; '*' stands for any host"),
         ("/x#top", "'/x#top': a fragment is never sent; leave out '#top'"),
         ("http://api.test#top", "a fragment is never sent; leave out '#top'"),
@@ -279,7 +283,7 @@ def test_no_captures_of_a_mismatch() -> None:
         ("/{id:(}", "bad template '/{id:(}': the regex '(': missing ), unterminated subpattern"),
         ("/{id:(?P<id>x)}", "bad template '/{id:(?P<id>x)}': redefinition of group name 'id'"),
         ("/x?page={page}", "a template ends at the '?'; for any value write query={'page': ANY}"),
-        (URL("http://me@api.test/"), "credentials are sent as a header"),
+        (URL("http://me@api.test/"), "'http://api.test/' and headers={'Authorization': 'Basic bWU6'}"),
         (URL("/x#top"), "a fragment is never sent"),
         (URL("x"), "a URL starts with a scheme"),
         (re.compile(b"x"), "the URL re.compile(b'x') is a bytes pattern; write it as a str"),
