@@ -49,9 +49,18 @@ def shown_path(path: str) -> str:
 
 
 def end_at_caller(error: BaseException) -> None:
-    """Have the traceback of misuse, or of a failed assertion, end at the line that called this package."""
-    if not isinstance(error, AssertionError) and type(error).__module__ != __package__:
-        return
+    """Have the traceback of misuse, or of a failed assertion, end at the line that called this package.
+
+    What misuse was raised from is in its text, and its traceback is this package's alone.
+    """
+    if not isinstance(error, AssertionError):
+        if type(error).__module__ != __package__:
+            return
+        cause = error.__cause__
+        if cause is not None and is_misuse(error):
+            error.__cause__ = None
+            error.__context__ = cause.__context__
+            error.__suppress_context__ = False
     caller = trace = error.__traceback__
     while trace is not None:
         if not trace.tb_frame.f_code.co_filename.startswith(PACKAGE):
@@ -59,3 +68,9 @@ def end_at_caller(error: BaseException) -> None:
         trace = trace.tb_next
     if caller is not None:
         caller.tb_next = None
+
+
+def is_misuse(error: BaseException) -> bool:
+    """Whether an error of this package is a `UsageError`."""
+    # By its name: to import it would take aiohttp along, which this module does without.
+    return any(kind.__name__ == "UsageError" for kind in type(error).__mro__)

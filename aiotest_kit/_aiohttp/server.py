@@ -224,8 +224,18 @@ def request_alone(
 ) -> web.Request:
     """A request to `app` as `RequestHandler` makes it, that came in alone. `url` is the path and query."""
     raw = tuple((name.encode(), value.encode()) for name, value in headers.items())
+    upgrades = "upgrade" in headers.get("Connection", "").lower()
     message = http.RawRequestMessage(
-        method, str(url), http.HttpVersion11, CIMultiDictProxy(headers), raw, False, None, False, False, url
+        method,
+        str(url),
+        http.HttpVersion11,
+        CIMultiDictProxy(headers),
+        raw,
+        False,
+        None,
+        upgrades,
+        False,
+        url,
     )
     protocol = Unserved(loop, transport)
     content = StreamReader(protocol, len(body) + 1, loop=loop)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json as jsonlib
 import ssl
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from urllib.parse import parse_qsl
 
 import aiohttp
 from aiohttp import web
@@ -16,13 +17,15 @@ from .._aiohttp.app_state import set_match_info
 from .._aiohttp.server import request_alone
 from .._asyncio.tasks import running_loop
 from .._errors import UsageError
-from .._http.reply import checked_headers
+from .._http.reply import checked_headers, encode_form, encode_json
 from .._http.request import Origin
 from .._responders.web_response import Collected
+from .._text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable, Mapping
+    from collections.abc import Awaitable, Iterable
 
+    Fields: TypeAlias = Mapping[str, object] | Iterable[tuple[str, object]]
     Data: TypeAlias = (
         bytes | bytearray | str | Mapping[str, object] | Iterable[tuple[str, object]] | aiohttp.FormData
     )
@@ -38,18 +41,24 @@ def make_request(
     path: str,
     *,
     json: object = NOT_GIVEN,
+    form: Fields | None = None,
+    files: Mapping[str, object] | None = None,
+    body: bytes | bytearray | str | None = None,
     data: Data | None = None,
-    headers: Mapping[str, str | list[str]] | Iterable[tuple[str, str]] = (),
+    headers: Mapping[str, str | list[str]] | Iterable[tuple[str, str]] | None = None,
     cookies: Mapping[str, str] | None = None,
     app: web.Application | None = None,
     match_info: Mapping[str, str] | None = None,
 ) -> web.Request:
     """A `web.Request` to call one handler with, as it would have come from a client; nothing is mocked.
 
-    `path` may have a query, and an origin, by default `http://app.test`. The body is `json` or `data`, as for
-    `ClientSession.request`: bytes, text, the fields of a form, or `aiohttp.FormData` with files. `app` is
-    `request.app`, by default an empty one; where it has a route for the request, `match_info` is what that
-    captures, unless given. What a handler sends by itself goes nowhere.
+    `path` may have a query, and an origin, by default `http://app.test`. The body is one of: `json`; `form`,
+    the fields of a form, and `files`, each the content, `(filename, content)` or `(filename, content,
+    content_type)`; `body`, bytes or text; `data`, which is any of these or `aiohttp.FormData`, as for
+    `ClientSession.request`. With the headers for it, it is the handshake of a websocket.
+
+    `app` is `request.app`, by default an empty one; where it has a route for the request, `match_info` is
+    what that captures, unless given. What a handler sends by itself goes nowhere.
 
     It may be made without a running loop; to read the body, one has to run.
 
@@ -58,12 +67,12 @@ def make_request(
     """
     url = URL(path)
     origin = url.origin() if url.is_absolute() else URL("http://app.test")
-    body, content_type = encoded(json, data)
-    fields = checked_headers(headers)
+    content, content_type = encoded(json, form, files, body, data)
+    fields = checked_headers(headers or ())
     fields.setdefault("Host", Origin.of(origin).netloc)
     if content_type is not None:
         fields.setdefault("Content-Type", content_type)
-        fields.setdefault("Content-Length", str(len(body)))
+        fields.setdefault("Content-Length", str(len(content)))
     if cookies:
         fields.add("Cookie", "; ".join(f"{name}={value}" for name, value in cookies.items()))
     owner = web.Application() if app is None else app
@@ -74,28 +83,87 @@ def make_request(
         method.upper(),
         url.relative() if url.is_absolute() else url,
         fields,
-        body,
+        content,
     )
     note_route(request, owner, match_info)
     return request
 
 
-def encoded(json: object, data: Data | None) -> tuple[bytes, str | None]:
+def encoded(
+    json: object,
+    form: Fields | None,
+    files: Mapping[str, object] | None,
+    body: bytes | bytearray | str | None,
+    data: Data | None,
+) -> tuple[bytes, str | None]:
     """The body of a request and its content type, None where there is no body."""
-    if json is not NOT_GIVEN:
-        if data is not None:
-            raise UsageError("a request has one body; give json= or data=")
-        return jsonlib.dumps(json).encode(), "application/json"
+    given = {"json": json is not NOT_GIVEN, "body": body is not None, "data": data is not None}
+    given["form"] = form is not None or files is not None
+    bodies = [name for name, is_given in given.items() if is_given]
+    if len(bodies) > 1:
+        raise UsageError(f"a request has one body; got {' and '.join(f'{name}=' for name in bodies)}")
+    if given["json"]:
+        return encode_json(json), "application/json"
+    if form is not None and files is None:
+        return encode_form(form), "application/x-www-form-urlencoded"
+    if files is not None:
+        data = form_with_files(form or (), files)
+    if body is not None:
+        data = checked_body(body)
     if data is None:
         return b"", None
     if isinstance(data, str):
         return data.encode(), "text/plain; charset=utf-8"
     if isinstance(data, (bytes, bytearray)):
         return bytes(data), "application/octet-stream"
-    form = data if isinstance(data, aiohttp.FormData) else aiohttp.FormData(data)
-    payload, collected = form(), Collected()
+    filled = data if isinstance(data, aiohttp.FormData) else aiohttp.FormData(data)
+    payload, collected = filled(), Collected()
     at_once(payload.write(collected), "a part of the form waits for something; give its content as bytes")
     return bytes(collected.data), payload.content_type
+
+
+def checked_body(body: object) -> bytes | str:
+    """A body that is given as it is.
+
+    Raises:
+        UsageError: it is neither bytes nor text.
+    """
+    if isinstance(body, str):
+        return body
+    if isinstance(body, (bytes, bytearray)):
+        return bytes(body)
+    raise UsageError(f"body= is bytes or text; got {one_line(body)} (json= encodes objects, form= fields)")
+
+
+def form_with_files(form: Fields, files: Mapping[str, object]) -> aiohttp.FormData:
+    """A multipart form: its fields, and then its files."""
+    filled = aiohttp.FormData()
+    for name, value in parse_qsl(encode_form(form).decode(), keep_blank_values=True):
+        filled.add_field(name, value)
+    if not isinstance(files, Mapping):
+        raise UsageError(f"files= is a mapping of names to files; got {one_line(files)}")
+    for name, file in files.items():
+        filename, content, content_type = file_of(name, file)
+        filled.add_field(name, content, filename=filename, content_type=content_type)
+    return filled
+
+
+def file_of(name: str, file: object) -> tuple[str, Any, str | None]:
+    """The name, content and type of a file, which is its content or a tuple of these."""
+    parts: tuple[Any, ...] = file if isinstance(file, tuple) else (name, file)
+    if len(parts) not in (2, 3) or not isinstance(parts[0], str):
+        raise UsageError(
+            f"files= {name!r}: a file is its content, (filename, content) or "
+            f"(filename, content, content_type); got {one_line(file)}"
+        )
+    content = parts[1]
+    if isinstance(content, str):
+        content = content.encode()
+    if not isinstance(content, (bytes, bytearray)) and not hasattr(content, "read"):
+        raise UsageError(
+            f"files= {name!r}: the content is bytes, text or an open file; got {one_line(content)}"
+        )
+    return parts[0], content, parts[2] if len(parts) == 3 else None
 
 
 def note_route(request: web.Request, app: web.Application, match_info: Mapping[str, str] | None) -> None:

@@ -34,6 +34,8 @@ __all__ = [
     "checked_delay",
     "checked_headers",
     "checked_text",
+    "encode_form",
+    "encode_json",
     "given_options",
     "phrase",
     "reply_as_sent",

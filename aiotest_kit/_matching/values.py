@@ -320,8 +320,8 @@ def check_expected(part: str, expected: object) -> None:
         check_expected(part, expected.value)
     elif isinstance(expected, Mapping):
         for key, value in expected.items():
-            if part == "json" and not isinstance(key, str):
-                raise UsageError(f"json: the key {key!r} is not a string, and JSON has no others")
+            if part in JSON_PARTS and not isinstance(key, str):
+                raise UsageError(f"{part}: the key {key!r} is not a string, and JSON has no others")
             check_expected(part, value)
     elif isinstance(expected, (list, tuple)):
         for item in expected:

@@ -132,13 +132,13 @@ def expect(expected: object) -> ScriptStep:
     A mapping or list is compared with the message as JSON, path by path; `Exact` and `Subset` too. Others
     may be a compiled regex, a predicate, or any object with an `==` of its own.
     """
-    check_expected("expect", expected)
+    as_json = isinstance(expected, (dict, list, tuple, Exact, Subset))
+    check_expected("expect_json" if as_json else "expect", expected)
     if expected is None or isinstance(expected, (bool, int, float)):
         raise UsageError(
             f"expect({expected!r}): a message is text or bytes; for one that is this value as JSON write "
             f"expect_json({expected!r})"
         )
-    as_json = isinstance(expected, (dict, list, tuple, Exact, Subset))
     return ScriptStep(f"expect({one_line(expected, 60)})", expectation(expected, as_json), expects=True)
 
 

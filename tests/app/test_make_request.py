@@ -1,6 +1,7 @@
 """A request for one handler, without a server."""
 
 import asyncio
+import io
 import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -130,7 +131,108 @@ async def test_two_bodies() -> None:
     with pytest.raises(UsageError) as caught:
         make_request("POST", "/", json={}, data="x")
 
-    assert "a request has one body; give json= or data=" == str(caught.value)
+    assert "a request has one body; got json= and data=" == str(caught.value)
+    with pytest.raises(UsageError, match="a request has one body; got body= and form="):
+        make_request("POST", "/", body="x", files={"a": b""})
+
+
+class Shown(io.BytesIO):
+    name = "shown.bin"
+
+
+@pytest.mark.parametrize(
+    ("options", "fields"),
+    [
+        pytest.param({"form": {"id": "123"}}, [("id", "123")], id="form"),
+        pytest.param({"form": [("a", 1), ("b", [2, ""])]}, [("a", "1"), ("b", "2"), ("b", "")], id="pairs"),
+        pytest.param({"form": {}}, [], id="no fields"),
+        pytest.param(
+            {"form": {"note": "é"}, "files": {"file": b"content"}},
+            [("note", "é"), ("file", ("file", b"content", "application/octet-stream"))],
+            id="field and file",
+        ),
+        pytest.param(
+            {"files": {"a": ("a.txt", "é", "text/csv"), "b": ("b.txt", b"b"), "c": Shown(b"c")}},
+            [
+                ("a", ("a.txt", "é".encode(), "text/csv")),
+                ("b", ("b.txt", b"b", "application/octet-stream")),
+                ("c", ("c", b"c", "application/octet-stream")),
+            ],
+            id="files",
+        ),
+    ],
+)
+async def test_fields_and_files(options: Any, fields: list[tuple[str, object]]) -> None:
+    """The fields of a form and its files are named as they are for routes and replies."""
+    posted = await make_request("POST", "/", **options).post()
+
+    actual: list[tuple[str, object]] = []
+    for name, value in posted.items():
+        if isinstance(value, web.FileField):
+            with value.file as file:
+                actual.append((name, (value.filename, file.read(), value.content_type)))
+        else:
+            actual.append((name, value))
+    assert fields == actual
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"), [("text", "text/plain"), (b"x", "application/octet-stream")]
+)
+async def test_body(body: str | bytes, content_type: str) -> None:
+    """A body is sent as it is; None for any argument is "not given", but for JSON."""
+    request = make_request(
+        "PUT", "/", body=body, form=None, files=None, data=None, headers=None, cookies=None
+    )
+
+    assert (body if isinstance(body, bytes) else body.encode()) == await request.read()
+    assert content_type == request.content_type
+    assert None is await make_request("PUT", "/", json=None).json()
+    assert b"" == await make_request("PUT", "/", body=None).read()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"body": {"a": 1}}, "body= is bytes or text; got {'a': 1} (json= encodes objects, form= fields)"),
+        ({"form": 7}, "form= is a mapping or pairs; got 7"),
+        ({"json": {1}}, "json= cannot be encoded: Object of type set is not JSON serializable"),
+        ({"files": [b"a"]}, "files= is a mapping of names to files; got [b'a']"),
+        (
+            {"files": {"a": 7}},
+            "files= 'a': the content is bytes, text or an open file; got 7",
+        ),
+        (
+            {"files": {"a": (b"x",)}},
+            "files= 'a': a file is its content, (filename, content) or (filename, content, content_type); "
+            "got (b'x',)",
+        ),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
+)
+def test_bodies_that_cannot_be(options: Any, message: str) -> None:
+    """A body that cannot be sent is refused."""
+    with pytest.raises(UsageError) as caught:
+        make_request("POST", "/", **options)
+
+    assert message == str(caught.value)
+
+
+async def test_a_handshake() -> None:
+    """With the headers for it, a websocket is prepared and may send."""
+    headers = {
+        "Upgrade": "websocket",
+        "Connection": "keep-alive, Upgrade",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }
+    request = make_request("GET", "/ws", headers=headers)
+    ws = web.WebSocketResponse()
+
+    assert ws.can_prepare(request)
+    await ws.prepare(request)
+    await ws.send_str("hello")
+    assert (101, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") == (ws.status, ws.headers["Sec-WebSocket-Accept"])
 
 
 async def later() -> AsyncIterator[bytes]:

@@ -16,7 +16,7 @@ from yarl import URL
 from aiotest_kit import Origin, Reply, Request, UsageError
 from aiotest_kit._http.body import Incoming
 from aiotest_kit._responders.exchange import Answer
-from aiotest_kit._responders.responder import Raise, Raw, as_answer, redirect
+from aiotest_kit._responders.responder import Handler, Raise, Raw, as_answer, redirect
 from aiotest_kit._responders.stream import event_stream, stream
 from aiotest_kit._responders.web_response import reply_of
 
@@ -241,6 +241,53 @@ async def test_error_in_handler() -> None:
 
     with pytest.raises(KeyError, match="mine"):
         await played(as_answer(handler, {}))
+
+
+async def awaits(request: Any) -> object:
+    return await request.json()
+
+
+async def prepares(request: Any) -> web.StreamResponse:
+    response = web.StreamResponse()
+    await response.prepare(request)
+    return response
+
+
+FOR_SERVE = "one written for aiohttp's server, which gets aiohttp's own request, goes to serve(handler)"
+
+
+@pytest.mark.parametrize(
+    ("handler", "hint"),
+    [
+        pytest.param(
+            awaits,
+            f"a handler of reply() gets a Request that is read: request.json(), without await; {FOR_SERVE}",
+            id="awaits what is read",
+        ),
+        pytest.param(
+            prepares,
+            f"a handler of reply() gets a Request of aiotest_kit; {FOR_SERVE}",
+            id="prepares a response",
+        ),
+        pytest.param(
+            lambda request: request.app,
+            f"a handler of reply() gets a Request of aiotest_kit; {FOR_SERVE}",
+            id="asks for the app",
+        ),
+        pytest.param(lambda request: int(request), "", id="another TypeError"),
+        pytest.param(lambda request: request.url.app, "", id="another AttributeError"),
+    ],
+)
+async def test_handler_for_another_server(handler: Any, hint: str) -> None:
+    """An error of a handler that takes the request for one of aiohttp's says where it belongs."""
+    exchange: Any = Recorded()
+    exchange.request = Request("POST", REQUEST.origin, "/", body=b"{}")
+    with pytest.raises((TypeError, AttributeError)) as caught:
+        await Handler(handler).play(exchange)
+
+    told = "\n".join(getattr(caught.value, "__notes__", [])) or str(caught.value)
+    assert told.endswith(hint)
+    assert bool(hint) is ("serve(handler)" in told)
 
 
 # ---- web.Response ----

@@ -1,18 +1,29 @@
 """Misuse, found where it is written: a `UsageError` at once, whose text says what would work."""
 
+import enum
 import functools
 import io
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import date
 from typing import Any
-from unittest.mock import Mock
+from unittest.mock import Mock, sentinel
 
 import aiohttp
 import pytest
 from aiohttp import web
 
-from aiotest_kit import Refuse, Reply, Request, Reset, Router, Upstream, UsageError
+from aiotest_kit import (
+    Exact,
+    Refuse,
+    Reply,
+    Request,
+    Reset,
+    Router,
+    Upstream,
+    UsageError,
+    around_requests,
+)
 
 
 def generator() -> Iterator[bytes]:
@@ -23,6 +34,16 @@ async def async_generator() -> AsyncIterator[bytes]:
     yield b"a"
 
 
+def of_nothing() -> None: ...
+
+
+async def of_one(request: Any) -> Any: ...
+
+
+def place_of(function: Any) -> str:
+    return f"{function.__name__!r} ({__file__}:{function.__code__.co_firstlineno})"
+
+
 class NeedsArguments(Exception):
     def __init__(self, code: int, text: str) -> None:
         super().__init__(code, text)
@@ -30,6 +51,10 @@ class NeedsArguments(Exception):
 
 async def coroutine_function() -> list[bytes]:
     return [b"a"]
+
+
+class Colour(enum.Enum):
+    RED = 1
 
 
 class Once:
@@ -737,3 +762,271 @@ def test_coroutine_function_of_pieces(verb: str, says: str) -> None:
         f"{says} 'coroutine_function' ({place}): it is async and has no `yield`; "
         "write an async generator function"
     ) == refusal(lambda: getattr(Router().get("/a"), verb)(coroutine_function))
+
+
+HANDLER = "serve() takes async def handler(request); reply(handler) takes any function"
+SCRIPT = "raw() takes async def script(reader, writer)"
+TOO_MANY = "too many positional arguments"
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        pytest.param(
+            lambda route: route.serve(web.Application()),
+            "serve() takes a handler; a whole app is mounted: router.mount('https://api.test', app)",
+            id="serve an app",
+        ),
+        pytest.param(
+            lambda route: route.serve(of_nothing),
+            f"handler {place_of(of_nothing)} is not async; {HANDLER}",
+            id="serve a plain function",
+        ),
+        pytest.param(
+            lambda route: route.serve(functools.partial(of_nothing)),
+            f"handler {place_of(of_nothing)} is not async; {HANDLER}",
+            id="serve a partial of a plain function",
+        ),
+        pytest.param(
+            lambda route: route.serve(async_generator),
+            f"handler {place_of(async_generator)} is an async generator function; {HANDLER}",
+            id="serve a generator function",
+        ),
+        pytest.param(
+            lambda route: route.serve(coroutine_function),
+            f"handler {place_of(coroutine_function)} is called with the request: {TOO_MANY}",
+            id="serve a function that takes nothing",
+        ),
+        pytest.param(
+            lambda route: route.raw(of_nothing),
+            f"script {place_of(of_nothing)} is not async; {SCRIPT}",
+            id="a script that is a plain function",
+        ),
+        pytest.param(
+            lambda route: route.raw(async_generator),
+            f"script {place_of(async_generator)} is an async generator function; {SCRIPT}",
+            id="a script that is a generator function",
+        ),
+        pytest.param(
+            lambda route: route.raw(of_one),
+            f"script {place_of(of_one)} is called with the reader and the writer: {TOO_MANY}",
+            id="a script that takes one argument",
+        ),
+        pytest.param(
+            lambda route: route.reply(web.Response(text="a")),
+            "<Response OK not prepared> can be sent once; a handler makes one for each call: "
+            "reply(lambda request: web.Response(...))",
+            id="reply with a response",
+        ),
+        pytest.param(
+            lambda route: route.reply(200, status_code=404),
+            "unknown option 'status_code' for a reply; options are: body, compress, content_type, cookies, "
+            "delay, form, headers, html, json, reason, text, trailers; the status is the first argument, "
+            "as in reply(404)",
+            id="status by name",
+        ),
+    ],
+)
+def test_functions(act: Callable[[Any], object], message: str) -> None:
+    """What cannot be called as it will be, or awaited, is refused where it is given."""
+    route = Router().get("/a").reply(201, times=1)
+
+    assert message == refusal(lambda: act(route))
+    assert 1 == route.capacity
+
+
+class Served:
+    async def __call__(self, request: web.BaseRequest) -> web.Response:
+        return web.Response()
+
+    async def method(self, request: web.BaseRequest) -> web.Response:
+        return web.Response()
+
+
+def decorated(function: Any) -> Any:
+    @functools.wraps(function)
+    def call(*args: Any) -> Any:
+        return function(*args)
+
+    return call
+
+
+def test_functions_that_may_be_async() -> None:
+    """What a decorator, an object or a class gives back is known only when it is called."""
+    route = Router().get("/a")
+    handlers: list[Any] = [Served(), Served().method, decorated(of_one), functools.partial(of_one)]
+    handlers += [web.View, Mock()]
+    for handler in handlers:
+        route.serve(handler).reply(times=1)
+
+    assert 12 == route.capacity
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        pytest.param(
+            {"where": of_nothing},
+            f"where: {place_of(of_nothing)} is called with the request: {TOO_MANY}",
+            id="where",
+        ),
+        pytest.param(
+            {"json": {"a": [of_nothing]}},
+            f"json: {place_of(of_nothing)} is called with the value: {TOO_MANY}",
+            id="predicate in JSON",
+        ),
+        pytest.param(
+            {"headers": of_nothing},
+            f"headers: {place_of(of_nothing)} is called with the value: {TOO_MANY}",
+            id="predicate on headers",
+        ),
+        pytest.param(
+            {"json": {"a": Colour.RED}},
+            "json: <Colour.RED: 1> is equal to nothing but itself; write a value, a predicate, "
+            "or unittest.mock.ANY",
+            id="member of an enum",
+        ),
+        pytest.param(
+            {"cookies": {"a": sentinel.x}},
+            "cookies: sentinel.x is equal to nothing but itself; write a value, a predicate, "
+            "or unittest.mock.ANY",
+            id="sentinel",
+        ),
+        pytest.param(
+            {"json": [b"a"]}, "json: b'a' is never equal to JSON, which has no bytes", id="bytes in JSON"
+        ),
+        pytest.param({"json": {1}}, "json: {1} is never equal to JSON, which has no set", id="set in JSON"),
+        pytest.param(
+            {"headers": {"X A": "1"}},
+            "headers: 'X A' is not a header name (RFC 9110, 5.1), and no request has it",
+            id="header name",
+        ),
+        pytest.param(
+            {"headers": [("X:", "1")]},
+            "headers: 'X:' is not a header name (RFC 9110, 5.1), and no request has it",
+            id="header name with a colon",
+        ),
+        pytest.param(
+            {"headers": {"X": "a\nb"}},
+            "headers 'X': no header is 'a\\nb', with a line end in it or blanks around it",
+            id="header value of two lines",
+        ),
+        pytest.param(
+            {"headers": {"X": ["a", Exact(" b")]}},
+            "headers 'X': no header is ' b', with a line end in it or blanks around it",
+            id="header value with a blank",
+        ),
+        pytest.param(
+            {"cookies": {"a=b": "c"}},
+            "cookies: 'a=b' is not a cookie name (RFC 6265, 4.1.1), and no request has it",
+            id="cookie name",
+        ),
+        pytest.param(
+            {"query": {"a": b"b"}},
+            "query 'a': b'b' is bytes, and text is sent; write text",
+            id="query of bytes",
+        ),
+        pytest.param(
+            {"form": {"a": b"b"}},
+            "form 'a': b'b' is bytes, and text is sent; multipart= compares the content of files",
+            id="form of bytes",
+        ),
+    ],
+)
+def test_expectations(options: dict[str, Any], message: str) -> None:
+    """What no request can meet is refused by a route, and by a question to the log."""
+    assert message == refusal(lambda: Router().get("/a", **options))
+    assert message == refusal(lambda: Router().calls.where(**options))
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        *(
+            pytest.param(
+                lambda router, verb=verb: getattr(router, verb)("/a", method="POST"),
+                "method=: the verb is the method; for any other write router.route('POST', url)",
+                id=verb,
+            )
+            for verb in ("get", "post", "put", "patch", "delete", "head", "options", "any")
+        ),
+        *(
+            pytest.param(
+                lambda router, url=url: router.get(url),
+                f"{url!r} begins as a host without a scheme; write {'https:' + url!r}, "
+                f"or {'*://*:*' + url!r} if the path begins with two slashes",
+                id=url,
+            )
+            for url in ("//api.test/x", "//localhost", "//127.0.0.1:8080?a=1", "//*/x")
+        ),
+        *(
+            pytest.param(
+                lambda router, act=act: act(router, "api.test"),
+                "'api.test': a URL starts with a scheme, 'https://api.test', or is a path, '/api.test'",
+                id=name,
+            )
+            for name, act in {
+                "passthrough": lambda router, url: router.passthrough(url),
+                "mount": lambda router, url: router.mount(url, Router()),
+                "host": lambda router, url: router.host(url),
+            }.items()
+        ),
+        pytest.param(
+            lambda router: router.mount("https://api.test", of_nothing),
+            "mount() puts a Router, an aiohttp web.Application or an ASGI app behind an origin; "
+            f"got {of_nothing!r} (one handler goes to a route: router.get(url).serve(handler))",
+            id="mount a handler",
+        ),
+    ],
+)
+def test_urls_and_methods(act: Callable[[Any], object], message: str) -> None:
+    """A complaint is about what was written, and says what to write."""
+    assert message == refusal(lambda: act(Router()))
+
+
+def test_a_path_that_begins_with_two_slashes() -> None:
+    """What follows two slashes and cannot be a host is a path; what can be is one behind an origin."""
+    router = Router()
+    for url in ("//a", "//{name}.html", "*://*:*//index.html"):
+        router.get(url)
+
+    assert 3 == len(router.routes)
+
+
+@pytest.mark.parametrize(
+    ("ask", "question"),
+    [
+        (lambda router: router.assert_any_call("/a"), "assert_any_call"),
+        (lambda router: router.assert_called_with("/a"), "assert_called_with"),
+        (lambda router: router.assert_called_once_with("/a"), "assert_called_once_with"),
+        (lambda router: router.calls.where("/a"), "where"),
+        (lambda router: router.calls.one("/a"), "one"),
+    ],
+)
+def test_question_without_names(ask: Callable[[Any], object], question: str) -> None:
+    """What is asked of a call has a name."""
+    assert (
+        f"{question}('/a'): what is asked of a call has its name, as in "
+        f"{question}(method='GET', url='/users', json={{...}})"
+    ) == refusal(lambda: ask(Router()))
+
+
+@pytest.mark.parametrize(
+    ("around", "message"),
+    [
+        pytest.param(7, "around_requests() takes an async function of a call; got 7", id="number"),
+        pytest.param(
+            of_nothing,
+            f"around_requests(): {place_of(of_nothing)} is not async; it takes async def around(call)",
+            id="plain function",
+        ),
+        pytest.param(
+            coroutine_function,
+            f"around_requests(): {place_of(coroutine_function)} is called with the call: {TOO_MANY}",
+            id="takes nothing",
+        ),
+    ],
+)
+def test_around_requests(around: Any, message: str) -> None:
+    """What cannot be asked for a call is refused before any is made."""
+    assert message == refusal(lambda: around_requests(around))

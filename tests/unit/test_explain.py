@@ -228,6 +228,7 @@ def test_miss_of_a_regex() -> None:
 VARIES = "what varies is written {name}, and {name:.+} where it has slashes"
 NO_REGEX = "a str is no regex; write {name:regex} for a part of it, or re.compile() for the whole URL"
 JUST_A_WORD = "what is behind the colon is a regex; {id:int} stands for just this word"
+NOT_FILLED_IN = "placeholders match no braces; the path may be a template that the client did not fill in"
 BEGINS = "a regex begins where the URL does; '.*' in front of it finds it anywhere"
 QUERY = "the query is a part of the URL that the regex has to match"
 SIGNS = "'?' and others have a meaning in a regex; re.escape() takes it from them"
@@ -269,6 +270,8 @@ SIGNS = "'?' and others have a meaning in a regex; re.escape() takes it from the
             ["the route is https, the request http", "a slash at the end makes it another path"],
         ),
         (re.compile("x"), "http://api.test/", []),
+        ("/users/{id}", "http://api.test/users/%7Bid%7D", [NOT_FILLED_IN]),
+        ("/users/{id}", "http://api.test/users/%7Bid%7D/x", ["{id} ends at a slash; {id:.+} does not"]),
     ],
 )
 def test_hints(url: Any, sent: str, hints: list[str]) -> None:

@@ -5,7 +5,7 @@ from traceback import extract_tb
 
 import pytest
 
-from aiotest_kit import Origin, Reply, Request, Router, UsageError
+from aiotest_kit import Origin, Reply, Request, Router, UnmatchedRequest, UsageError
 from aiotest_kit._location import end_at_caller
 
 ASKED = Request("GET", Origin("http", "api.test", 80), "/a")
@@ -49,6 +49,41 @@ def test_end_at_caller(call: Callable[[], None], error: type[Exception], last: s
         call()
     end_at_caller(raised.value)
     assert last == extract_tb(raised.value.__traceback__)[-1].name
+
+
+def misuse_with_a_cause() -> None:
+    Router().get("/a").reply(NeedsArguments)
+
+
+class NeedsArguments(Exception):
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+
+
+def test_end_of_misuse_with_a_cause() -> None:
+    """What misuse was raised from says nothing that its text does not; what the caller was at is kept."""
+    with pytest.raises(UsageError) as raised:
+        misuse_with_a_cause()
+    assert raised.value.__cause__ is not None
+    end_at_caller(raised.value)
+    assert raised.value.__cause__ is raised.value.__context__ is None
+
+    with pytest.raises(UsageError) as within:
+        try:
+            raise LookupError("of the caller")
+        except LookupError:
+            misuse_with_a_cause()
+    end_at_caller(within.value)
+    assert isinstance(within.value.__context__, LookupError)
+    assert not within.value.__suppress_context__
+
+
+def test_end_of_another_error_with_a_cause() -> None:
+    """The cause of any other error is kept."""
+    error = UnmatchedRequest("no route answered")
+    error.__cause__ = LookupError()
+    end_at_caller(error)
+    assert error.__cause__ is not None
 
 
 def test_end_of_a_bug() -> None:

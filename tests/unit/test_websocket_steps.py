@@ -79,6 +79,33 @@ WRONG: list[tuple[Callable[..., Any], object, str]] = [
     ),
     (
         close,
+        "bye",
+        "close('bye'): a code is one of 1000 to 4999 and not reserved (RFC 6455, 7.4); "
+        "route.raw(...) can send anything",
+    ),
+    (ping, 7, "ping() takes bytes or text; got 7"),
+    (expect_close, "x", "expect_close('x'): a code is one of 1000 to 4999 (RFC 6455, 7.4)"),
+    (expect_close, 7, "expect_close(7): a code is one of 1000 to 4999 (RFC 6455, 7.4)"),
+    (
+        expect_close,
+        int,
+        "expect_close: int is a class; for any int write lambda value: isinstance(value, int)",
+    ),
+    (
+        expect,
+        7,
+        "expect(7): a message is text or bytes; for one that is this value as JSON write expect_json(7)",
+    ),
+    (
+        expect,
+        None,
+        "expect(None): a message is text or bytes; for one that is this value as JSON write "
+        "expect_json(None)",
+    ),
+    (expect, {"a": b"b"}, "expect_json: b'b' is never equal to JSON, which has no bytes"),
+    (expect_json, {7: 1}, "expect_json: the key 7 is not a string, and JSON has no others"),
+    (
+        close,
         999,
         "close(999): a code is one of 1000 to 4999 and not reserved (RFC 6455, 7.4); "
         "route.raw(...) can send anything",
@@ -99,6 +126,36 @@ def test_a_reason_has_its_limit() -> None:
     """A reason has to fit into a close frame (RFC 6455, 5.5)."""
     with pytest.raises(UsageError, match=r"^close\(\): a reason is at most 123 bytes; got 'xxx"):
         close(1000, "x" * 124)
+
+
+def test_a_reason_is_text_or_bytes() -> None:
+    """A reason of another kind is refused."""
+    reason: Any = 7
+    with pytest.raises(UsageError) as caught:
+        close(1000, reason)
+    assert "close() takes bytes or text; got 7" == str(caught.value)
+
+
+def no_argument() -> None: ...
+
+
+def test_a_handler_takes_the_websocket(route: WebSocketRoute) -> None:
+    """A handler that cannot be called with a websocket is refused where it is given."""
+    place = f"{__file__}:{no_argument.__code__.co_firstlineno}"
+    with pytest.raises(UsageError) as caught:
+        route.reply(no_argument)
+
+    assert (
+        f"handler 'no_argument' ({place}) is called with the websocket: too many positional arguments"
+    ) == str(caught.value)
+
+
+def test_a_handshake_is_not_refused_with_success(route: WebSocketRoute) -> None:
+    """To refuse a handshake takes a status that says so."""
+    with pytest.raises(UsageError) as caught:
+        route.reject(200)
+
+    assert "reject(200): a handshake is refused with 300 or more, such as 403" == str(caught.value)
 
 
 def test_a_script_consists_of_steps(route: WebSocketRoute) -> None:
