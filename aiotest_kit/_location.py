@@ -63,11 +63,17 @@ def end_at_caller(error: BaseException) -> None:
             error.__suppress_context__ = False
     caller = trace = error.__traceback__
     while trace is not None:
-        if not trace.tb_frame.f_code.co_filename.startswith(PACKAGE):
+        if not is_of_package(trace.tb_frame):
             caller = trace
         trace = trace.tb_next
     if caller is not None:
         caller.tb_next = None
+
+
+def is_of_package(frame: FrameType) -> bool:
+    """Whether a frame is of this package: of its files, or made by `dataclasses` for one of them."""
+    module = str(frame.f_globals.get("__name__", ""))
+    return frame.f_code.co_filename.startswith(PACKAGE) or module.partition(".")[0] == __package__
 
 
 def is_misuse(error: BaseException) -> bool:

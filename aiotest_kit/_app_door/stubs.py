@@ -282,8 +282,8 @@ class Stubs(Router):
     def _request_pattern(
         self, method: str | Iterable[str], url: StubUrl, match: MatchOptions
     ) -> RequestPattern:
-        pattern = self._pattern(RequestPattern(method).methods, url, match)
-        return RequestPattern(method, pattern, **match)
+        methods = RequestPattern(method).methods
+        return RequestPattern(methods or None, self._pattern(methods, url, match), **match)
 
     # The first signature of each is Router's; the second one has what a stub has in addition.
 

@@ -24,6 +24,14 @@ def explain_comparison(left: object, right: object) -> list[str] | None:
     matcher, actual = (left, right) if isinstance(left, Matcher) else (right, left)
     differences = list(compare("", "$", matcher, actual, exact=True))
     lines: Sequence[str] = columns([cells(difference) for difference in differences[:SHOWN]])
+    summary = f"{one_line(left, WIDEST)} == {one_line(right, WIDEST)}"
+    if not differences:
+        # As a MultiDict, which is equal to mappings alone.
+        kind = type(actual).__name__
+        return [
+            summary,
+            f"nothing differs, but {kind} has an == of its own; write {type(matcher).__name__} first",
+        ]
     left_out = len(differences) - SHOWN
     more = [f"and {counted(left_out, 'more difference')}"] if left_out > 0 else []
-    return [f"{one_line(left, WIDEST)} == {one_line(right, WIDEST)}", *lines, *more]
+    return [summary, *lines, *more]

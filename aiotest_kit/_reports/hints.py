@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from .._http.json_text import load_json
 from .._matching.fields import FORM_TYPES
 from .._matching.request_pattern import parsed_json
 from .._matching.urls import DEFAULT_REGEX, NAMED, PLACEHOLDER, UrlRegex, path_of
@@ -31,7 +32,8 @@ VARYING_ELSEWHERE = re.compile(r"<[\w:]+>|(?<=/):\w+|\*+")
 
 def hints(request: Request, url: UrlPattern | UrlRegex, mismatches: Iterable[Mismatch]) -> Iterator[str]:
     """The confusions that are likely behind the differences between a request and a route for `url`."""
-    parts = {(mismatch.part, mismatch.path) for mismatch in mismatches}
+    found = list(mismatches)
+    parts = {(mismatch.part, mismatch.path) for mismatch in found}
     if url.origin and ("url", "origin") in parts:
         yield from origin_hints(url.origin, request)
     if url.path and ("url", "path") in parts:
@@ -42,8 +44,20 @@ def hints(request: Request, url: UrlPattern | UrlRegex, mismatches: Iterable[Mis
         yield from regex_hints(url.regex, request.url)
     if ("json", "$") in parts and request.body and parsed_json(request) is MISSING:
         yield f"the body is {kind_of_body(request)}not JSON"
+    if any(is_json_of_actual(mismatch) for mismatch in found):
+        yield "json= was given JSON as text; give it the object that this stands for"
     if ("form", "") in parts and request.content_type not in FORM_TYPES:
         yield f"the body is {kind_of_body(request)}not a form"
+
+
+def is_json_of_actual(mismatch: Mismatch) -> bool:
+    """Whether a whole document was expected as text, and is what that text stands for."""
+    if (mismatch.part, mismatch.path) != ("json", "$") or not isinstance(mismatch.expected, str):
+        return False
+    try:
+        return bool(load_json(mismatch.expected) == mismatch.actual)
+    except ValueError:
+        return False
 
 
 def kind_of_body(request: Request) -> str:

@@ -111,6 +111,47 @@ assert await swallow(f"{HOST}/a") == 200
             +0.000 s  GET http://api.test/a -> UnmatchedRequest in 0.000 s
         """)
 
+    def test_comparison_with_a_subset(self, failing: Failing) -> None:
+        """What a value lacks of a `Subset` is shown where the test compares them."""
+        report = failing("""
+from aiotest_kit import Subset
+aiohttp_mock.get(f"{HOST}/a").reply(json={"id": 7, "name": "Ada"}).optional()
+assert {"id": 7, "name": "Ada"} == Subset({"id": 8, "name": "Ada"})
+""")
+        assert report == dedent("""
+            aiohttp_mock = <Router with 1 route>
+
+                async def test_it(aiohttp_mock):
+                    from aiotest_kit import Subset
+                    aiohttp_mock.get(f"{HOST}/a").reply(json={"id": 7, "name": "Ada"}).optional()
+            >       assert {"id": 7, "name": "Ada"} == Subset({"id": 8, "name": "Ada"})
+            E       AssertionError: assert {'id': 7, 'name': 'Ada'} == Subset({'id': 8, 'name': 'Ada'})
+            E         $.id   expected 8   actual 7
+
+            test_it.py:9: AssertionError
+        """)
+
+    def test_misuse_with_a_cause(self, failing: Failing) -> None:
+        """Misuse is shown at the line of the test, without lines of the kit, whatever it was raised from."""
+        report = failing("""
+class Own(Exception):
+    def __init__(self, code):
+        pass
+aiohttp_mock.get(f"{HOST}/a").reply(Own)
+""")
+        assert report == dedent("""
+            aiohttp_mock = <Router with 1 route>
+
+                async def test_it(aiohttp_mock):
+                    class Own(Exception):
+                        def __init__(self, code):
+                            pass
+            >       aiohttp_mock.get(f"{HOST}/a").reply(Own)
+            E       aiotest_kit.UsageError: Own cannot be made without arguments; reply with an instance of it
+
+            test_it.py:10: UsageError
+        """)
+
     def test_failed_assertion(self, failing: Failing) -> None:
         """An assertion is shown with what differs, at the line of the test that makes it."""
         report = failing("""
@@ -569,3 +610,26 @@ def test_a_script_that_is_not_finished(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(
         ["the script of wss://stream.test/ticks (*) was not finished", "  step * of 2: *"]
     )
+
+
+def test_asserted_not_to_be_called(suite: Suite) -> None:
+    """A route of which the test has said that it was not called need not be called; any other must."""
+    ran = suite.tests("""
+async def test_settled(aiohttp_mock):
+    aiohttp_mock.post(f"{HOST}/a").reply(201).assert_not_called()
+
+
+async def test_settled_within_a_scope(aiohttp_mock):
+    with aiohttp_mock.scope():
+        aiohttp_mock.post(f"{HOST}/a").assert_not_called()
+
+
+async def test_another(aiohttp_mock):
+    aiohttp_mock.post(f"{HOST}/a").assert_not_called()
+    aiohttp_mock.post(f"{HOST}/b")
+
+
+""").run()
+    ran.outcomes(passed=2, failed=1)
+    assert "POST http://api.test/b" in ran.report("test_another")
+    assert "http://api.test/a" not in ran.report("test_another")

@@ -14,11 +14,13 @@ from unittest.mock import ANY
 
 import pytest
 from dirty_equals import IsInt, IsPartialDict
+from multidict import CIMultiDict
 
 from aiotest_kit._errors import UsageError
 from aiotest_kit._matching.request_pattern import RequestPattern
 from aiotest_kit._matching.values import MISSING, Exact, Subset
 from aiotest_kit._options import check_options
+from aiotest_kit._reports.comparison import explain_comparison
 
 from .conftest import ask_json, check, check_match, long
 
@@ -162,6 +164,100 @@ def test_json(expected: object, sent: object, is_match: bool) -> None:
 def test_json_mismatch(expected: object, sent: object, differences: list[Any]) -> None:
     """Only what differs is named, by its path."""
     check(RequestPattern("POST", "/", json=expected), ask_json(sent), *differences)
+
+
+EQUAL: list[tuple[object, object, bool]] = [
+    (Subset({"a": 1}), {"a": 1, "b": 2}, True),
+    (Subset({"a": 1}), {"b": 2}, False),
+    (Subset({"a": Exact({"b": 1})}), {"a": {"b": 1, "c": 2}}, False),
+    (Subset([1]), [2, 1], True),
+    (Subset([1]), (2, 1), True),
+    (Subset("b"), "abc", True),
+    (Subset(b"b"), "abc", False),
+    (Subset({"a": ANY, "b": re.compile("x")}), {"a": 1, "b": "axb", "c": 3}, True),
+    (Exact({"a": 1}), {"a": 1}, True),
+    (Exact({"a": 1}), {"a": 1, "b": 2}, False),
+    (Exact({"a": Subset({"b": 1})}), {"a": {"b": 1, "c": 2}}, True),
+    (Exact([1, long]), [1, "abcd"], True),
+    (Exact([1, long]), [1, "abc"], False),
+    (Exact(1), True, False),
+    (Exact(None), None, True),
+    ([Subset({"a": 1})], [{"a": 1, "b": 2}], True),
+    ({"user": Subset({"a": 1})}, {"user": {"a": 1, "b": 2}}, True),
+    ({"user": Subset({"a": 1})}, {"user": {"b": 2}}, False),
+    (Subset({"a": 1}), Subset({"a": 1}), True),
+    (Subset({"a": 1}), Subset({"a": 2}), False),
+    (Subset({"a": 1}), Exact({"a": 1}), False),
+]
+
+
+@pytest.mark.parametrize(("expected", "actual", "is_equal"), EQUAL)
+def test_equality(expected: object, actual: object, is_equal: bool) -> None:
+    """`Exact` and `Subset` are values, equal to what they match, on whichever side they stand."""
+    assert is_equal is (expected == actual)
+    assert is_equal is (actual == expected)
+    assert is_equal is not (expected != actual)
+
+
+def test_equality_with_a_multidict() -> None:
+    """What has an `==` of its own is not asked where it stands on the right."""
+    headers = CIMultiDict({"X-Key": "k", "Host": "a.test"})
+
+    assert Subset({"x-key": "k"}) == headers
+    assert Subset({"x-key": "j"}) != headers
+
+
+def test_no_hash() -> None:
+    """What equals so many values has no hash."""
+    with pytest.raises(TypeError, match="unhashable type: 'Subset'"):
+        hash(Subset(1))
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "lines"),
+    [
+        pytest.param(
+            {"a": 1, "b": {"c": [1, 2]}},
+            Exact({"a": 2, "b": {"c": [1, 3]}}),
+            [
+                "{'a': 1, 'b': {'c': [1, 2]}} == Exact({'a': 2, 'b': {'c': [1, 3]}})",
+                "$.a        expected 2   actual 1",
+                "$.b.c[1]   expected 3   actual 2",
+            ],
+            id="on the right",
+        ),
+        pytest.param(
+            Subset({"a": 1}),
+            {"b": 2},
+            ["Subset({'a': 1}) == {'b': 2}", "$.a   expected 1   actual <missing>"],
+            id="on the left",
+        ),
+        pytest.param(
+            list(range(25)),
+            Exact([]),
+            [
+                "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1 ... 20, 21, 22, 23, 24] == Exact([])",
+                *(f"$[{n}]{' ' * (n < 10)}   expected <missing>   actual {n}" for n in range(20)),
+                "and 5 more differences",
+            ],
+            id="many",
+        ),
+        pytest.param(
+            CIMultiDict({"a": "1"}),
+            Subset({"A": "1"}),
+            [
+                "<CIMultiDict('a': '1')> == Subset({'A': '1'})",
+                "nothing differs, but CIMultiDict has an == of its own; write Subset first",
+            ],
+            id="another ==",
+        ),
+        pytest.param({"a": 1}, {"a": 2}, None, id="neither"),
+        pytest.param(Subset(1), Subset(2), None, id="both"),
+    ],
+)
+def test_explain_comparison(left: object, right: object, lines: list[str] | None) -> None:
+    """An assertion that failed shows where the two differ."""
+    assert lines == explain_comparison(left, right)
 
 
 @pytest.mark.parametrize("part", ["where", "json", "body"])

@@ -228,6 +228,7 @@ def test_miss_of_a_regex() -> None:
 VARIES = "what varies is written {name}, and {name:.+} where it has slashes"
 NO_REGEX = "a str is no regex; write {name:regex} for a part of it, or re.compile() for the whole URL"
 JUST_A_WORD = "what is behind the colon is a regex; {id:int} stands for just this word"
+AS_TEXT = "json= was given JSON as text; give it the object that this stands for"
 NOT_FILLED_IN = "placeholders match no braces; the path may be a template that the client did not fill in"
 BEGINS = "a regex begins where the URL does; '.*' in front of it finds it anywhere"
 QUERY = "the query is a part of the URL that the regex has to match"
@@ -293,6 +294,9 @@ FORM = "application/x-www-form-urlencoded"
         ({"json": {"a": 1}}, FORM, b"a=1", [f"the body is {FORM}, not JSON"]),
         ({"json": {"a": 1}}, "", b"", []),
         ({"json": 1}, "", b"2", []),
+        ({"json": '{"a": 1}'}, "", b'{"a": 1}', [AS_TEXT]),
+        ({"json": '{"a": 1}'}, "", b'{"a": 2}', []),
+        ({"json": "text"}, "", b'"other"', []),
         ({"json": {"a": 1}}, "", b'{"a": 2}', []),
         ({"form": {"a": "1"}}, "application/json", b'{"a": 1}', ["the body is application/json, not a form"]),
         ({"form": {"a": "1"}}, FORM, b"a=2", []),
