@@ -19,6 +19,7 @@ from .._asyncio.tasks import running_loop
 from .._errors import UsageError
 from .._http.reply import checked_headers, encode_form, encode_json
 from .._http.request import Origin
+from .._matching.request_pattern import method_pattern
 from .._responders.web_response import Collected
 from .._text import one_line
 
@@ -63,9 +64,10 @@ def make_request(
     It may be made without a running loop; to read the body, one has to run.
 
     Raises:
-        UsageError: the arguments contradict each other.
+        UsageError: an argument cannot be sent, or two contradict each other.
     """
-    url = URL(path)
+    url = checked_url(path)
+    check_rest(cookies, app, match_info)
     origin = url.origin() if url.is_absolute() else URL("http://app.test")
     content, content_type = encoded(json, form, files, body, data)
     fields = checked_headers(headers or ())
@@ -80,13 +82,46 @@ def make_request(
         owner,
         Nowhere(origin),
         loop_now(),
-        method.upper(),
+        checked_method(method),
         url.relative() if url.is_absolute() else url,
         fields,
         content,
     )
     note_route(request, owner, match_info)
     return request
+
+
+def checked_url(path: object) -> URL:
+    """The URL of a request: a path, perhaps with an origin.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    url = URL(path) if isinstance(path, (str, URL)) else None
+    if url is None or not (url.is_absolute() or url.raw_path.startswith("/")):
+        raise UsageError(f"a request is for a path, such as '/users', or a URL; got {one_line(path)}")
+    return url
+
+
+def checked_method(method: object) -> str:
+    """The method of a request.
+
+    Raises:
+        UsageError: it is none.
+    """
+    names = method_pattern(method).names if isinstance(method, str) else ()
+    if not names:
+        raise UsageError(f"a request has one method, such as 'GET'; got {one_line(method)}")
+    return names[0]
+
+
+def check_rest(cookies: object, app: object, match_info: object) -> None:
+    """Refuse what is of another type than it has to be."""
+    if app is not None and not isinstance(app, web.Application):
+        raise UsageError(f"app= is a web.Application; got {one_line(app)}")
+    for name, value in {"cookies": cookies, "match_info": match_info}.items():
+        if value is not None and not isinstance(value, Mapping):
+            raise UsageError(f"{name}= is a mapping of names to values; got {one_line(value)}")
 
 
 def encoded(
@@ -116,10 +151,25 @@ def encoded(
         return data.encode(), "text/plain; charset=utf-8"
     if isinstance(data, (bytes, bytearray)):
         return bytes(data), "application/octet-stream"
-    filled = data if isinstance(data, aiohttp.FormData) else aiohttp.FormData(data)
+    filled = data if isinstance(data, aiohttp.FormData) else filled_form(data)
     payload, collected = filled(), Collected()
     at_once(payload.write(collected), "a part of the form waits for something; give its content as bytes")
     return bytes(collected.data), payload.content_type
+
+
+def filled_form(data: object) -> aiohttp.FormData:
+    """A form with the fields that are given as `data=`.
+
+    Raises:
+        UsageError: these are no fields.
+    """
+    fields: Any = data
+    try:
+        return aiohttp.FormData(fields)
+    except TypeError as exc:
+        raise UsageError(
+            f"data= is bytes, text, the fields of a form or an aiohttp.FormData; got {one_line(data)}"
+        ) from exc
 
 
 def checked_body(body: object) -> bytes | str:

@@ -19,10 +19,10 @@ from .._matching.values import Mismatch
 from .._responders.aiohttp_app import checked_handler
 from .._responders.faults import keeps_from_connecting
 from .._responders.responder import Handler
-from .._routing.arguments import merged, of_a_verb
+from .._routing.arguments import handshake_headers, of_a_verb
 from .._routing.route import Route
 from .._routing.router import Router
-from .._routing.websocket_route import HANDSHAKE, WebSocketRoute, websocket_options
+from .._routing.websocket_route import WebSocketRoute, websocket_options
 from .._text import one_line
 from .app_routes import NamedRoute, routes_at
 from .request import AppRequest
@@ -272,7 +272,7 @@ class Stubs(Router):
             UsageError: the app has no such route, or an option cannot work.
         """
         options = websocket_options(protocols, heartbeat, autoping, compress, max_msg_size)
-        match["headers"] = merged({"Upgrade": HANDSHAKE}, match.get("headers"))
+        match["headers"] = handshake_headers(match)
         pattern = self._request_pattern("GET", url, match)
         stub = WebSocketStub(self._table, pattern, name, self._logs, options)
         stub.before_middlewares = before_middlewares

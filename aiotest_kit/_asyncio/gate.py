@@ -47,7 +47,7 @@ class Gate:
         """Let the next `n` requests go on, those that have waited longest first; by default all, for good."""
         if n is None:
             self._open = True
-        elif n < 1:
+        elif not is_count(n):
             raise UsageError(f"release(n) lets at least one go; got {n!r}")
         else:
             self._let_through += n
@@ -73,3 +73,8 @@ class Gate:
         # A copy: another thread's request may arrive meanwhile.
         ahead = sum(1 for other in list(self._held) if other < ticket)
         return ahead < self._let_through
+
+
+def is_count(n: object) -> bool:
+    """Whether it is a number of requests."""
+    return isinstance(n, int) and n > 0

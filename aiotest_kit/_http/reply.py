@@ -23,7 +23,7 @@ from .content_coding import compress
 from .json_text import load_json
 
 if TYPE_CHECKING:
-    from typing_extensions import Unpack
+    from typing_extensions import Never, Unpack
 
 __all__ = [
     "BODY_OPTIONS",
@@ -101,7 +101,12 @@ class Reply:
     sent_as: tuple[bytes, bool] | None
     """Its bytes for a plain request, and whether the connection ends with them, once it was sent."""
 
-    def __init__(self, status: int = 200, **options: Unpack[ReplyOptions]) -> None:
+    def __init__(self, status: int = 200, *more: Never, **options: Unpack[ReplyOptions]) -> None:
+        if more:
+            raise UsageError(
+                f"Reply({status!r}, {one_line(more[0], 60)}): a body needs its name, as in "
+                "Reply(200, json={...})"
+            )
         given = given_options(options)
         check_reply_options(given)
         fix = super().__setattr__

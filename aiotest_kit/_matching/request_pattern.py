@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from .._http.request import Request
 
-__all__ = ["BODY_MAKERS", "MatchOptions", "RequestPattern", "parsed_json"]
+__all__ = ["BODY_MAKERS", "MatchOptions", "RequestPattern", "method_pattern", "parsed_json"]
 
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110, 5.6.2
 

@@ -17,8 +17,11 @@ import types
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, time, timedelta
 from functools import partial
+from math import isnan
 from typing import TYPE_CHECKING, Any, Final, TypeGuard, TypeVar
+from uuid import UUID
 
 from .._errors import UsageError
 from .._functions import check_arguments
@@ -342,6 +345,8 @@ def check_expected(part: str, expected: object) -> None:
     elif isinstance(expected, NEVER_IN_JSON) and part in JSON_PARTS:
         kind = type(expected).__name__
         raise UsageError(f"{part}: {one_line(expected, 60)} is never equal to JSON, which has no {kind}")
+    elif isinstance(expected, float) and isnan(expected):
+        raise UsageError(f"{part}: nan is equal to nothing; write a predicate such as math.isnan")
     elif type(expected).__eq__ is object.__eq__ and not isinstance(expected, (type(None), re.Pattern)):
         raise UsageError(
             f"{part}: {one_line(expected, 60)} is equal to nothing but itself; write a value, "
@@ -350,7 +355,10 @@ def check_expected(part: str, expected: object) -> None:
 
 
 JSON_PARTS = ("json", "expect_json")
-NEVER_IN_JSON = (bytes, bytearray, memoryview, set, frozenset, complex, range)
+NEVER_IN_JSON = (
+    *(bytes, bytearray, memoryview, set, frozenset, complex, range),
+    *(date, time, timedelta, UUID),
+)
 
 
 def is_bytes_regex(expected: object) -> bool:

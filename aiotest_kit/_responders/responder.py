@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aiohttp import web
+from yarl import URL
 
 from .._errors import UsageError
 from .._functions import check_arguments
@@ -141,6 +142,8 @@ class Raw(Early):
 
 def redirect(location: object, status: int, options: Mapping[str, Any]) -> Reply:
     """A reply that sends the client to `location`."""
+    if not isinstance(location, (str, URL)):
+        raise UsageError(f"redirect() takes a URL or a path; got {one_line(location)}")
     if status not in REDIRECTS:
         raise UsageError(
             f"{status!r} is not a redirect that clients follow; those are 301, 302, 303, 307, 308"

@@ -10,14 +10,15 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 from .._errors import UsageError
-from .._matching.request_pattern import MatchOptions, RequestPattern
+from .._matching.request_pattern import BODY_MAKERS, MatchOptions, RequestPattern
+from .websocket_route import HANDSHAKE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .._matching.urls import UrlLike
 
-__all__ = ["merged", "of_a_verb", "pattern_of", "plain_pattern"]
+__all__ = ["handshake_headers", "merged", "of_a_verb", "pattern_of", "plain_pattern"]
 
 M = TypeVar("M", bound=MatchOptions)
 
@@ -44,6 +45,18 @@ def pattern_of(method: str | Iterable[str], url: UrlLike, match: MatchOptions) -
 def plain_pattern(method: str, url: str) -> RequestPattern:
     """A method and a URL. Patterns are values, and a suite makes the same routes for each of its tests."""
     return RequestPattern(method, url)
+
+
+def handshake_headers(match: MatchOptions) -> dict[str, object]:
+    """The headers that a route for websockets asks for, with those of a handshake.
+
+    Raises:
+        UsageError: the route asks for a body, too.
+    """
+    for name in BODY_MAKERS:
+        if name == "json" in match or match.get(name) is not None:
+            raise UsageError(f"{name}=: a handshake has no body; expect(...) in a script looks at messages")
+    return merged({"Upgrade": HANDSHAKE}, match.get("headers"))
 
 
 def merged(first: Mapping[str, object], second: object) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -16,7 +16,7 @@ from .calls import Calls, R, check_named
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterable
+    from collections.abc import Callable
 
     from typing_extensions import Never, Unpack
     from yarl import URL
@@ -66,10 +66,24 @@ class Asserted(Generic[R]):
             )
         return self.calls
 
-    def assert_called(self) -> None:
-        """Fail if there was no call."""
+    def assert_called(
+        self, *, times: int | None = None, at_least: int | None = None, at_most: int | None = None
+    ) -> None:
+        """Fail unless there were so many calls: `times`, or `at_least` and `at_most`; by default one or more.
+
+        Raises:
+            UsageError: these are no numbers, or contradict each other.
+        """
+        if times is at_least is at_most is None:
+            at_least = 1
+        wanted, is_met = calls_wanted(times, at_least, at_most)
+        if not is_met(self.call_count):
+            had = f"was called {counted(self.call_count, 'time')}" if self.calls else "was not called"
+            expected = "" if (not self.calls and at_least == 1) else f", expected {wanted}"
+            shown = listing(self.calls) or self._came_nearest()
+            raise AssertionError(f"{self._owner} {had}{expected}{shown}")
         if not self.calls:
-            raise AssertionError(f"{self._owner} was not called{self._came_nearest()}")
+            self.assert_not_called()
 
     def assert_called_once(self) -> None:
         """Fail unless there was one call."""
@@ -128,15 +142,22 @@ class Asserted(Generic[R]):
         self.assert_called_with(method=method, url=url, **match)
 
     def assert_calls(
-        self, expected: Iterable[Mapping[str, object] | Asserted[Any]], *, in_order: bool = True
+        self,
+        expected: Iterable[Mapping[str, object] | Asserted[Any]],
+        *,
+        in_order: bool = True,
+        only: bool = True,
     ) -> None:
         """Fail unless there were just these calls, in this order.
 
         Each is a route that was to be called, or a mapping in the vocabulary of `Router.route`, with
-        `method` and `url`. With `in_order=False` they may have come in any order.
+        `method` and `url`. With `in_order=False` they may have come in any order; with `only=False` there may
+        have been others, before, between and behind them.
         """
+        if isinstance(expected, (str, Mapping)) or not isinstance(expected, Iterable):
+            raise UsageError(f"assert_calls() takes a list of calls; got {one_line(expected)}")
         wanted = [Expected.of(item) for item in expected]
-        problems = list((in_turn if in_order else in_any_order)(wanted, list(self.calls)))
+        problems = list(problems_of(wanted, list(self.calls), in_order=in_order, only=only))
         if problems:
             counts = f"expected {counted(len(wanted), 'call')}, there were {len(self.calls)}"
             raise AssertionError("\n".join([counts, *problems]))
@@ -174,6 +195,49 @@ class Expected:
         return self.differences(call) is None
 
 
+def calls_wanted(
+    times: int | None, at_least: int | None, at_most: int | None
+) -> tuple[str, Callable[[int], bool]]:
+    """How many calls are wanted, in words, and whether a number of calls is.
+
+    Raises:
+        UsageError: the numbers are none, or contradict each other.
+    """
+    for name, number in {"times": times, "at_least": at_least, "at_most": at_most}.items():
+        if number is not None and not (type(number) is int and number >= 0):
+            raise UsageError(f"{name}= is a number of calls, 0 or more; got {number!r}")
+    if times is not None:
+        if at_least is not None or at_most is not None:
+            raise UsageError("times= says how many calls there were; at_least= and at_most= go without it")
+        return str(times), lambda made: made == times
+    least, most = at_least or 0, at_most
+    if most is not None and most < least:
+        raise UsageError(f"at_most={most} is less than at_least={least}")
+    words = [f"{least} or more"] if most is None else [f"{least} to {most}"] if least else [f"{most} at most"]
+    return words[0], lambda made: least <= made and (most is None or made <= most)
+
+
+def problems_of(
+    wanted: list[Expected], actual: list[AnyCall], *, in_order: bool, only: bool
+) -> Iterable[str]:
+    """What is wrong with some calls."""
+    if in_order:
+        return in_turn(wanted, actual) if only else among_others(wanted, actual)
+    return in_any_order(wanted, actual, only)
+
+
+def among_others(wanted: list[Expected], actual: list[AnyCall]) -> Iterable[str]:
+    """The first of the expected calls that did not come behind those before it."""
+    left = iter(enumerate(actual, 1))
+    behind = ""
+    for number, expected in enumerate(wanted, 1):
+        found = next((place for place, call in left if expected.is_of(call)), None)
+        if found is None:
+            yield f"  {number}. expected {expected.text}, was not made{behind}{listing(actual)}"
+            return
+        behind = f" behind call {found}"
+
+
 def in_turn(wanted: list[Expected], actual: list[AnyCall]) -> Iterable[str]:
     """Where two lists differ, place by place."""
     for number, (expected, call) in enumerate(zip(wanted, actual, strict=False), 1):
@@ -186,11 +250,13 @@ def in_turn(wanted: list[Expected], actual: list[AnyCall]) -> Iterable[str]:
         yield f"  {number}. not expected: {title(call)}"
 
 
-def in_any_order(wanted: list[Expected], actual: list[AnyCall]) -> Iterable[str]:
+def in_any_order(wanted: list[Expected], actual: list[AnyCall], only: bool) -> Iterable[str]:
     """What is left when as many expected calls as can be have a call of their own."""
     missing = left_over(wanted, actual, Expected.is_of)
     for expected in missing:
         yield f"  expected {expected.text}, was not made"
+    if not only:
+        return
     made = [expected for expected in wanted if not any(expected is other for other in missing)]
     for call in left_over(actual, made, lambda call, expected: expected.is_of(call)):
         yield f"  not expected: {title(call)}"

@@ -17,12 +17,12 @@ from .._matching.urls import checked_prefix, depth_of, join_prefix, tail_of, und
 from .._responders.mount import mounted
 from .._text import counted
 from .._transport.socket_info import CERTIFICATE
-from .arguments import merged, of_a_verb, pattern_of, plain_pattern
+from .arguments import handshake_headers, merged, of_a_verb, pattern_of, plain_pattern
 from .assertions import Asserted
 from .calls import Calls
 from .route import Hit, Route
 from .table import Miss, Table
-from .websocket_route import HANDSHAKE, WebSocketRoute, websocket_options
+from .websocket_route import WebSocketRoute, websocket_options
 
 if TYPE_CHECKING:
     import asyncio
@@ -59,6 +59,15 @@ class Router(Asserted[Route]):
 
     def __repr__(self) -> str:
         return f"<{self._owner} with {counted(len(self.routes), 'route')}>"
+
+    if not TYPE_CHECKING:  # pragma: no branch - only a type checker takes the other one
+
+        def __getattr__(self, name: str) -> Any:
+            """Nothing; but what a route has is often asked of its router."""
+            has = f"; a route has it: router.get(url).{name}" if hasattr(Route, name) else ""
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}{has}", name=name, obj=self
+            )
 
     # Adding routes.
 
@@ -113,7 +122,7 @@ class Router(Asserted[Route]):
             UsageError: the URL, the template or an option cannot work.
         """
         options = websocket_options(protocols, heartbeat, autoping, compress, max_msg_size)
-        match["headers"] = merged({"Upgrade": HANDSHAKE}, match.get("headers"))
+        match["headers"] = handshake_headers(match)
         route = WebSocketRoute(
             self._table, self._request_pattern("GET", url, match), name, self._logs, options
         )

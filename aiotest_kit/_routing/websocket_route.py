@@ -5,6 +5,7 @@ Knows routes, and what can be said on a websocket. Knows nothing of connections 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from .._asyncio.waiters import Waiters
@@ -19,7 +20,7 @@ from .route import Route
 from .sequence import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from typing_extensions import Self, Unpack
 
@@ -53,10 +54,16 @@ def websocket_options(
     """The options of a websocket.
 
     Raises:
-        UsageError: the subprotocols are one text.
+        UsageError: the subprotocols are one text, or a number is none.
     """
     if isinstance(protocols, str):
         raise UsageError(f"protocols={protocols!r}: several names, such as [{protocols!r}]")
+    if not isinstance(protocols, Iterable):
+        raise UsageError(f"protocols= are names; got {one_line(protocols)}")
+    if not (heartbeat is None or (is_number(heartbeat) and heartbeat > 0)):
+        raise UsageError(f"heartbeat= is in seconds, more than 0; got {heartbeat!r}")
+    if not (is_number(max_msg_size) and max_msg_size >= 0):
+        raise UsageError(f"max_msg_size= is in bytes, 0 for no limit; got {max_msg_size!r}")
     return {
         "protocols": tuple(protocols),
         "heartbeat": heartbeat,
@@ -64,6 +71,11 @@ def websocket_options(
         "compress": compress,
         "max_msg_size": max_msg_size,
     }
+
+
+def is_number(value: object) -> bool:
+    """Whether it is a number."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 class WebSocketRoute(Route):

@@ -218,6 +218,30 @@ def test_bodies_that_cannot_be(options: Any, message: str) -> None:
     assert message == str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"method": 7}, "a request has one method, such as 'GET'; got 7"),
+        ({"method": "*"}, "a request has one method, such as 'GET'; got '*'"),
+        ({"method": "G T"}, "'G T' is not a method; a method is a word such as 'GET' (RFC 9110, 5.6.2)"),
+        ({"path": 7}, "a request is for a path, such as '/users', or a URL; got 7"),
+        ({"path": "users"}, "a request is for a path, such as '/users', or a URL; got 'users'"),
+        ({"cookies": "a=b"}, "cookies= is a mapping of names to values; got 'a=b'"),
+        ({"match_info": 7}, "match_info= is a mapping of names to values; got 7"),
+        ({"app": 7}, "app= is a web.Application; got 7"),
+        ({"data": 7}, "data= is bytes, text, the fields of a form or an aiohttp.FormData; got 7"),
+        ({"headers": 7}, "headers are a mapping or pairs of text; got 7"),
+    ],
+    ids=str,
+)
+def test_arguments_that_cannot_be(arguments: Any, message: str) -> None:
+    """What no request can have is refused."""
+    with pytest.raises(UsageError) as caught:
+        make_request(**{"method": "GET", "path": "/", **arguments})
+
+    assert message == str(caught.value)
+
+
 async def test_a_handshake() -> None:
     """With the headers for it, a websocket is prepared and may send."""
     headers = {

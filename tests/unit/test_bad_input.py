@@ -498,6 +498,29 @@ def test_body_without_its_name(body: Any, shown: str) -> None:
     )
 
 
+def test_body_of_a_reply_without_its_name() -> None:
+    """So is one behind the status of a `Reply`."""
+    make: Any = Reply
+
+    assert "Reply(200, {'a': 1}): a body needs its name, as in Reply(200, json={...})" == refusal(
+        lambda: make(200, {"a": 1})
+    )
+
+
+def test_a_verb_of_a_route() -> None:
+    """A router is told whose what it does not have is."""
+    router: Any = Router()
+    with pytest.raises(AttributeError) as of_a_route:
+        router.reply(200)
+    with pytest.raises(AttributeError) as of_nobody:
+        router.replly(200)
+
+    assert "'Router' object has no attribute 'reply'; a route has it: router.get(url).reply" == str(
+        of_a_route.value
+    )
+    assert "'Router' object has no attribute 'replly'" == str(of_nobody.value)
+
+
 def test_called_handler() -> None:
     """A handler that was called gave a coroutine, of which Python does not warn as never awaited."""
 
@@ -559,6 +582,11 @@ def test_handler_behind_a_decorator() -> None:
             id="redirect status",
         ),
         pytest.param(
+            lambda route: route.redirect(None),
+            "redirect() takes a URL or a path; got None",
+            id="redirect to None",
+        ),
+        pytest.param(
             lambda route: route.redirect("/b\r\nX: 1"),
             f"location '/b\\r\\nX: 1' has a line end in it; {RAW}",
             id="redirect location",
@@ -585,6 +613,11 @@ def test_handler_behind_a_decorator() -> None:
         ),
         pytest.param(
             lambda route: route.hold().release(0), "release(n) lets at least one go; got 0", id="release(0)"
+        ),
+        pytest.param(
+            lambda route: route.hold().release("a"),
+            "release(n) lets at least one go; got 'a'",
+            id="release(a)",
         ),
         pytest.param(
             lambda route: route.stream(generator()),
@@ -895,6 +928,16 @@ def test_functions_that_may_be_async() -> None:
         pytest.param(
             {"json": [b"a"]}, "json: b'a' is never equal to JSON, which has no bytes", id="bytes in JSON"
         ),
+        pytest.param(
+            {"json": {"a": date(2024, 1, 1)}},
+            "json: datetime.date(2024, 1, 1) is never equal to JSON, which has no date",
+            id="date in JSON",
+        ),
+        pytest.param(
+            {"json": float("nan")},
+            "json: nan is equal to nothing; write a predicate such as math.isnan",
+            id="nan",
+        ),
         pytest.param({"json": {1}}, "json: {1} is never equal to JSON, which has no set", id="set in JSON"),
         pytest.param(
             {"headers": {"X A": "1"}},
@@ -970,6 +1013,32 @@ def test_expectations(options: dict[str, Any], message: str) -> None:
                 "mount": lambda router, url: router.mount(url, Router()),
                 "host": lambda router, url: router.host(url),
             }.items()
+        ),
+        pytest.param(
+            lambda router: router.ws("/a", json={}),
+            "json=: a handshake has no body; expect(...) in a script looks at messages",
+            id="websocket with a body",
+        ),
+        pytest.param(
+            lambda router: router.ws("/a", protocols=7),
+            "protocols= are names; got 7",
+            id="protocols of no kind",
+        ),
+        *(
+            pytest.param(
+                lambda router, value=value: router.ws("/a", heartbeat=value),
+                f"heartbeat= is in seconds, more than 0; got {value!r}",
+                id=f"heartbeat {value!r}",
+            )
+            for value in ("x", 0, True)
+        ),
+        *(
+            pytest.param(
+                lambda router, value=value: router.ws("/a", max_msg_size=value),
+                f"max_msg_size= is in bytes, 0 for no limit; got {value!r}",
+                id=f"max_msg_size {value!r}",
+            )
+            for value in ("x", -1)
         ),
         pytest.param(
             lambda router: router.mount("https://api.test", of_nothing),

@@ -3,7 +3,6 @@
 A row without differences is a match; JSON bodies stand for all values.
 """
 
-import datetime
 import enum
 import functools
 import operator
@@ -107,7 +106,6 @@ def is_seven(value: object, seven: int = 7) -> bool:
         ({"a": IsInt}, {"a": 4}, True),
         ({"a": IsInt}, {"a": "4"}, False),
         (IsPartialDict(a=1), {"a": 1, "b": 2}, True),
-        ({"a": datetime.date(2024, 1, 1)}, {"a": "2024-01-01"}, False),
         # predicates
         (lambda body: len(body) == 2, [1, 2], True),
         ({"a": long}, {"a": "abcd"}, True),

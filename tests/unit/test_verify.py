@@ -153,6 +153,45 @@ Router was called 3 times, not once
   2. GET http://api.test/rest/items?page=2
   3. POST http://api.test/users
 """),
+    ("assert_called: too often", lambda log: log.users.assert_called(at_most=1), """
+{users} was called 2 times, expected 1 at most
+  1. POST http://api.test/users
+  2. POST http://api.test/users
+"""),
+    ("assert_called: not often enough", lambda log: log.items.assert_called(at_least=2), """
+{items} was called 1 time, expected 2 or more
+  1. GET http://api.test/rest/items?page=2
+"""),
+    ("assert_called: between", lambda log: log.items.assert_called(at_least=2, at_most=3), """
+{items} was called 1 time, expected 2 to 3
+  1. GET http://api.test/rest/items?page=2
+"""),
+    ("assert_called: another number", lambda log: log.items.assert_called(times=0), """
+{items} was called 1 time, expected 0
+  1. GET http://api.test/rest/items?page=2
+"""),
+    ("assert_calls among others", lambda log: log.router.assert_calls(
+        [{"method": "POST"}, log.users, {"method": "GET"}], only=False
+    ), """
+expected 3 calls, there were 3
+  3. expected GET *, was not made behind call 3
+  1. POST http://api.test/users
+  2. GET http://api.test/rest/items?page=2
+  3. POST http://api.test/users
+"""),
+    ("assert_calls among others, none of them", lambda log: log.items.assert_calls(
+        [{"method": "PUT"}], only=False
+    ), """
+expected 1 call, there were 1
+  1. expected PUT *, was not made
+  1. GET http://api.test/rest/items?page=2
+"""),
+    ("assert_calls among others in any order", lambda log: log.router.assert_calls(
+        [{"method": "GET"}, {"method": "PUT"}], in_order=False, only=False
+    ), """
+expected 2 calls, there were 3
+  expected PUT *, was not made
+"""),
     ("assert_not_called", lambda log: log.items.assert_not_called(), """
 {items} was called 1 time
   1. GET http://api.test/rest/items?page=2
@@ -313,6 +352,16 @@ def test_report_without_calls(act: Callable[[Log], object], text: str, log: Log)
     "act",
     [
         pytest.param(lambda log: log.users.assert_called(), id="assert_called"),
+        pytest.param(lambda log: log.users.assert_called(times=2), id="assert_called so often"),
+        pytest.param(lambda log: log.users.assert_called(at_least=1, at_most=2), id="assert_called between"),
+        pytest.param(lambda log: log.users.assert_called(at_most=2), id="assert_called at most"),
+        pytest.param(
+            lambda log: log.router.assert_calls([log.users, log.users], only=False), id="among others"
+        ),
+        pytest.param(
+            lambda log: log.router.assert_calls([log.items, log.users], in_order=False, only=False),
+            id="among others in any order",
+        ),
         pytest.param(lambda log: log.items.assert_called_once(), id="assert_called_once"),
         pytest.param(lambda log: Router().assert_not_called(), id="assert_not_called"),
         pytest.param(lambda log: log.users.assert_any_call(json={"name": "Ann"}), id="assert_any_call"),
@@ -357,9 +406,43 @@ def test_called_and_counted(three: Log) -> None:
     )
 
 
+@pytest.mark.parametrize("how", [{"times": 0}, {"at_most": 2}, {"at_least": 0}])
+def test_not_called_as_often_as_it_may(how: dict[str, int], log: Log) -> None:
+    """A route that need not be called, as the test has said, is none that was left out."""
+    log.users.assert_called(**how)
+    log.items.assert_not_called()
+
+    assert () == log.router.never_called
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"times": "2"}, "times= is a number of calls, 0 or more; got '2'"),
+        ({"at_least": -1}, "at_least= is a number of calls, 0 or more; got -1"),
+        ({"at_most": True}, "at_most= is a number of calls, 0 or more; got True"),
+        (
+            {"times": 2, "at_least": 1},
+            "times= says how many calls there were; at_least= and at_most= go without it",
+        ),
+        ({"at_least": 2, "at_most": 1}, "at_most=1 is less than at_least=2"),
+    ],
+    ids=str,
+)
+def test_numbers_of_calls(options: dict[str, Any], message: str) -> None:
+    """A number of calls that cannot be is refused."""
+    with pytest.raises(UsageError) as caught:
+        Router().assert_called(**options)
+
+    assert message == str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("expected", "message"),
     [
+        pytest.param("GET", "assert_calls() takes a list of calls; got 'GET'", id="one text"),
+        pytest.param({"a": 1}, "assert_calls() takes a list of calls; got {'a': 1}", id="one call"),
+        pytest.param(7, "assert_calls() takes a list of calls; got 7", id="number"),
         pytest.param(
             ["GET"],
             "an expected call is a route or a mapping such as {'method': 'GET'}; got 'GET'",
