@@ -135,6 +135,22 @@ async def test_handler_error_of_a_session(close: str) -> None:
         pass
 
 
+async def test_handler_error_of_a_session_alone() -> None:
+    """What had failed before a session was made is not its affair, in a mounted router either."""
+    router, mounted = Router(), Router()
+    router.mount("http://b.test", mounted)
+    mounted.get("http://b.test/").reply(failing)
+    router.get(URL).reply(lambda request: 1 / 0)
+    with pytest.raises(LookupError):
+        async with mock_session(router) as session:
+            await text(session, "http://b.test/")
+    with pytest.raises(ZeroDivisionError):
+        async with mock_session(router) as session:
+            await text(session)
+    async with mock_session(router):
+        pass
+
+
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="exceptions have notes from Python 3.11 on")
 async def test_handler_error_of_a_session_beside_another() -> None:
     """An error of the block itself stays, and tells of the handler's; also through two sessions."""
