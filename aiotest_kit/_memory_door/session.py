@@ -27,7 +27,7 @@ class SessionDoor(RouterDoor):
         super().__init__(router)
         self._connector = connector
         self._is_open = True
-        self._earlier_errors = set(map(id, router.handler_errors))
+        self._earlier_errors = router.handler_errors
         router.enter()
 
     async def left(self) -> None:
@@ -49,7 +49,8 @@ class SessionDoor(RouterDoor):
         finally:
             if self._connector is not None:
                 await self._connector.close()
-        errors = [each for each in self._router.handler_errors if id(each) not in self._earlier_errors]
+        earlier = {id(error) for error in self._earlier_errors}
+        errors = [error for error in self._router.handler_errors if id(error) not in earlier]
         # What is being handled is what ends the block, where the session is closed by one.
         raise_handler_error(errors, sys.exc_info()[1])
 
