@@ -119,7 +119,7 @@ def explain_confusion(exc: AttributeError | TypeError, request: Request) -> None
         return
     if sys.version_info >= (3, 11):
         exc.add_note(hint)
-    else:
+    else:  # pragma: no cover - Python 3.10 has no notes
         exc.args = (f"{exc}; {hint}",)
 
 

@@ -37,5 +37,5 @@ def raise_handler_error(errors: Sequence[HandlerError], exc: BaseException | Non
     error = errors[0]
     if exc is None:
         raise error.exception
-    if sys.version_info >= (3, 11):
+    if sys.version_info >= (3, 11):  # pragma: no branch - Python 3.10 has no notes
         exc.add_note(f"a handler failed before: {error.exception!r} while answering {error.request!r}")

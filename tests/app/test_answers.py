@@ -190,6 +190,21 @@ async def test_early(client: StubClient, first: bool) -> None:
     assert 3 == stub.call_count
 
 
+async def test_early_behind_another_stub(client: StubClient) -> None:
+    """A stub that answers early within the middlewares does so, too, where another one is to be first."""
+    client.stubs.post("/plain", query={"first": "1"}, before_middlewares=True).optional()
+    client.stubs.post("/upload").early().reply(413)
+    sent = False
+
+    async def pieces() -> AsyncIterator[bytes]:
+        nonlocal sent
+        sent = True
+        yield b"x"
+
+    async with client.post("/upload", data=pieces(), expect100=True) as response:
+        assert (413, False) == (response.status, sent)
+
+
 async def test_early_that_does_not_match(client: StubClient) -> None:
     """Where a stub that answers early has a predicate that says no, or fails, the app asks for the body."""
 

@@ -19,6 +19,7 @@ from aiotest_kit._errors import UsageError
 from aiotest_kit._matching.request_pattern import RequestPattern
 from aiotest_kit._matching.values import MISSING, Exact, Subset
 from aiotest_kit._options import check_options
+from aiotest_kit._plugin.hooks import pytest_assertrepr_compare
 from aiotest_kit._reports.comparison import explain_comparison
 
 from .conftest import ask_json, check, check_match, long
@@ -256,6 +257,12 @@ def test_no_hash() -> None:
 def test_explain_comparison(left: object, right: object, lines: list[str] | None) -> None:
     """An assertion that failed shows where the two differ."""
     assert lines == explain_comparison(left, right)
+
+
+def test_only_equality_is_explained() -> None:
+    """pytest is told nothing of another comparison."""
+    assert None is pytest_assertrepr_compare("!=", {"a": 1}, Subset({"a": 1}))
+    assert pytest_assertrepr_compare("==", {"a": 1}, Subset({"a": 2})) is not None
 
 
 @pytest.mark.parametrize("part", ["where", "json", "body"])
