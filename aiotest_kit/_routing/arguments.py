@@ -54,7 +54,8 @@ def handshake_headers(match: MatchOptions) -> dict[str, object]:
         UsageError: the route asks for a body, too.
     """
     for name in BODY_MAKERS:
-        if name == "json" in match or match.get(name) is not None:
+        # None is not given, but for JSON, where it is null.
+        if match.get(name) is not None or (name == "json" and "json" in match):
             raise UsageError(f"{name}=: a handshake has no body; expect(...) in a script looks at messages")
     return merged({"Upgrade": HANDSHAKE}, match.get("headers"))
 

@@ -135,10 +135,13 @@ async def test_cannot_happen(fault: object, message: str) -> None:
     """What has to do with TLS or names cannot happen there."""
     router = Router()
     router.get("unix://localhost/").reply(fault)
-    async with mock_session(router, connector=unix()) as session:
-        with pytest.raises(UsageError) as caught:
-            await session.get("unix://localhost/")
+    session = mock_session(router, connector=unix())
+    with pytest.raises(UsageError) as caught:
+        await session.get("unix://localhost/")
+    with pytest.raises(UsageError) as at_the_end:
+        await session.close()
     assert message == str(caught.value)
+    assert caught.value is at_the_end.value
     assert [caught.value] == [error.exception for error in router.handler_errors]
 
 
