@@ -206,10 +206,11 @@ def file_of(name: str, file: object) -> tuple[str, Any, str | None]:
             f"files= {name!r}: a file is its content, (filename, content) or "
             f"(filename, content, content_type); got {one_line(file)}"
         )
-    content = parts[1]
+    # An open file is read now: up to 3.11, aiohttp reads one in a thread.
+    content = parts[1].read() if hasattr(parts[1], "read") else parts[1]
     if isinstance(content, str):
         content = content.encode()
-    if not isinstance(content, (bytes, bytearray)) and not hasattr(content, "read"):
+    if not isinstance(content, (bytes, bytearray)):
         raise UsageError(
             f"files= {name!r}: the content is bytes, text or an open file; got {one_line(content)}"
         )

@@ -69,7 +69,7 @@ class Route(Asserted["Route"]):
         self.place: Place = caller_place(skipped=2)
         self.calls: Calls[Route] = Calls()
         self.logs: tuple[Calls[Route], ...] = (self.calls, *logs)
-        self.sequence = ReplySequence()
+        self.sequence: ReplySequence = ReplySequence()
         self._table = table
 
     def __repr__(self) -> str:

@@ -100,9 +100,9 @@ class ReplySequence:
         """What is answered while there are no steps."""
         self.only: Step | None = None
         """The step that is always given, where it is the only one; it need not be taken, only counted."""
-        self.replied = 0
+        self.replied: int = 0
         """How often a step was given."""
-        self.exhausted = False
+        self.exhausted: bool = False
         """Whether each step was given as often as it may be."""
         self._steps: list[Step] = []
         self._position = 0

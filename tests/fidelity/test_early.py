@@ -167,10 +167,21 @@ async def observed(client: Client, url: str) -> list[object]:
         return [*await client(session, url), opened]
 
 
+# Before 3.14 aiohttp's client uses a connection again on which it has not sent a body that it announced: its
+# own server takes the next request for that body, and so does the kit.
+KEEPS_UNFINISHED = tuple(map(int, aiohttp.__version__.split(".")[:2])) < (3, 14)
+OF_ITS_OWN = pytest.mark.skipif(KEEPS_UNFINISHED, reason="aiohttp's client breaks its own connection")
+
+
 @pytest.mark.parametrize(
     ("name", "client"),
     [
-        pytest.param(name, client, id=f"{name}-{client.__name__}")
+        pytest.param(
+            name,
+            client,
+            id=f"{name}-{client.__name__}",
+            marks=OF_ITS_OWN if name == "refused" and "announced" in client.__name__ else (),
+        )
         for name, (_, _, clients) in CASES.items()
         for client in clients
     ],

@@ -257,13 +257,13 @@ def test_a_route_that_forwards(add: Callable[[Route], Route]) -> None:
     assert "early() answers before the body has come, which forward() relays" == str(caught.value)
 
 
-async def test_within_a_scope(router: Router, session: aiohttp.ClientSession) -> None:
+async def test_within_a_scope(door: Door) -> None:
     """A route that a block makes early waits for the body behind it."""
-    route = router.post(URL).reply(200)
-    with router.scope():
+    route = door.router.post(URL).reply(200)
+    with door.router.scope():
         route.early()
-        async with session.post(URL, data=b"x", expect100=True):
+        async with door.open_session() as session, session.post(URL, data=b"x", expect100=True):
             pass
-    async with session.post(URL, data=b"y", expect100=True):
+    async with door.open_session() as session, session.post(URL, data=b"y", expect100=True):
         pass
     assert [b"", b"y"] == [call.request.body for call in route.calls]
