@@ -119,8 +119,7 @@ class Route(Asserted["Route"]):
             raise UsageError("replies() needs at least one answer")
         if len(answers) == 1 and isinstance(answers[0], (list, tuple)):
             raise UsageError(f"replies() takes answers one by one: replies(*{one_line(answers[0], 60)})")
-        steps = [self._step(self.answer_of(answer, {})) for answer in answers]
-        return self._append(*steps)
+        return self._append([self._step(self.answer_of(answer, {})) for answer in answers])
 
     def redirect(
         self,
@@ -259,7 +258,7 @@ class Route(Asserted["Route"]):
     def _add(
         self, answer: Reply | Answer, times: int | None = None, attempts: int | None = None, delay: float = 0
     ) -> Self:
-        return self._append(self._step(answer, times, attempts, delay))
+        return self._append([self._step(answer, times, attempts, delay)])
 
     def _step(
         self, answer: Reply | Answer, times: int | None = None, attempts: int | None = None, delay: float = 0
@@ -278,7 +277,7 @@ class Route(Asserted["Route"]):
             )
         return Step(answer, times, attempts, delay)
 
-    def _append(self, *steps: Step) -> Self:
+    def _append(self, steps: list[Step]) -> Self:
         with self._table.lock:
             was_exhausted = self.exhausted
             for step in steps:

@@ -93,21 +93,21 @@ class ReplySequence:
     `only`.
     """
 
-    __slots__ = ("_given", "_position", "_steps", "default_step", "exhausted", "only", "replied")
+    # What every sequence begins with; a test makes several.
+    default_step: Step = DEFAULT_STEP
+    """What is answered while there are no steps."""
+    only: Step | None = None
+    """The step that is always given, where it is the only one; it need not be taken, only counted."""
+    replied: int = 0
+    """How often a step was given."""
+    exhausted: bool = False
+    """Whether each step was given as often as it may be."""
+    _position = 0
+    _given = 0
+    """How often the step at the position was given."""
 
     def __init__(self) -> None:
-        self.default_step: Step = DEFAULT_STEP
-        """What is answered while there are no steps."""
-        self.only: Step | None = None
-        """The step that is always given, where it is the only one; it need not be taken, only counted."""
-        self.replied: int = 0
-        """How often a step was given."""
-        self.exhausted: bool = False
-        """Whether each step was given as often as it may be."""
         self._steps: list[Step] = []
-        self._position = 0
-        # How often the step at the position was given.
-        self._given = 0
 
     def append(self, step: Step) -> None:
         """Add a step behind the others."""

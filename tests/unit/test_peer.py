@@ -348,6 +348,45 @@ async def test_body_in_pieces(router: Router) -> None:
         await client.gets(reply("hi"))
 
 
+EARLY = (
+    get("/early", "Content-Length: 5", method="PUT") + b"hello",
+    get("/early", "Transfer-Encoding: chunked", method="PUT") + b"2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
+)
+
+
+@pytest.mark.parametrize("upload", EARLY, ids=["length", "chunked"])
+async def test_early_however_it_is_cut(upload: bytes, router: Router) -> None:
+    """An answer before the body, and the one behind it, are the same wherever the bytes are cut."""
+    router.put("/early").early().reply(lambda request: f"{request.body!r}")
+    router.get("/a").reply("next")
+    data = upload + GET
+    for place in range(1, len(data)):
+        async with connection(router) as client:
+            client.send(data[:place])
+            await asyncio.sleep(0)
+            client.send(data[place:])
+            await client.gets(reply("b''"), reply("next"))
+
+
+async def test_early_at_the_end_of_a_connection(router: Router, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client may go on with its request when it has the last reply; then the connection is closed."""
+    router.put("/early").early().reply(413, headers={"Connection": "close"})
+    async with connection(router) as client:
+        ended = asyncio.Event()
+        # A client that goes on sending, though nothing more comes.
+        monkeypatch.setattr(client, "eof_received", lambda: ended.set() or True)
+        client.send(get("/early", "Content-Length: 9", method="PUT"), b"abc")
+        await ended.wait()
+        assert client.received.startswith(b"HTTP/1.1 413 ")
+        client.send(b"def")
+        await asyncio.sleep(0)
+        assert not client.lost
+        client.send(b"ghi", GET)
+        await client.is_closed()
+
+    assert 1 == len(router.calls)
+
+
 async def test_unmatched_with_a_body(router: Router) -> None:
     """Whether a route answers may depend on the body, so that is asked for first."""
     async with connection(router) as client:
