@@ -373,16 +373,22 @@ async def test_early_at_the_end_of_a_connection(router: Router, monkeypatch: pyt
     router.put("/early").early().reply(413, headers={"Connection": "close"})
     async with connection(router) as client:
         ended = asyncio.Event()
-        # A client that goes on sending, though nothing more comes.
-        monkeypatch.setattr(client, "eof_received", lambda: ended.set() or True)
+
+        def go_on() -> bool:
+            """Go on sending, though nothing more comes."""
+            ended.set()
+            return True
+
+        monkeypatch.setattr(client, "eof_received", go_on)
         client.send(get("/early", "Content-Length: 9", method="PUT"), b"abc")
         await ended.wait()
         assert client.received.startswith(b"HTTP/1.1 413 ")
-        client.send(b"def")
-        await asyncio.sleep(0)
-        assert not client.lost
-        client.send(b"ghi", GET)
-        await client.is_closed()
+        server = client.transport.other
+        for data, is_closed in ((b"def", False), (b"ghi", True), (GET, True)):
+            client.send(data)
+            for _ in range(3):
+                await asyncio.sleep(0)
+            assert is_closed is server.is_closing()
 
     assert 1 == len(router.calls)
 
