@@ -21,7 +21,7 @@ from .._asyncio.patching import Detour
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterator
-    from types import CoroutineType
+    from types import CodeType, CoroutineType, FunctionType
 
     from aiohttp.client_reqrep import ClientRequest
     from aiohttp.connector import Connection
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ANSWERS_AT_ONCE",
+    "REQUEST_CODE",
     "Connect",
     "MakeResponse",
     "RequestFunction",
@@ -38,6 +39,7 @@ __all__ = [
     "connect_detour",
     "connect_through",
     "full_url",
+    "is_held",
     "is_idle",
     "loop_of",
     "maker",
@@ -89,6 +91,9 @@ request_detour = Detour(aiohttp.ClientSession, "_request", request_installed)
 
 request_through: RequestFunction = request_detour.as_written
 """`ClientSession._request` as aiohttp wrote it, whatever is installed in its place now."""
+
+REQUEST_CODE: CodeType = cast("FunctionType", request_through).__code__
+"""The code of every call of a session: what called a frame of it made the call."""
 
 
 def calls_of(
@@ -162,3 +167,11 @@ def is_idle(protocol: object) -> bool:
     Its protocol then neither has a response nor anybody who waits for one.
     """
     return isinstance(protocol, ResponseHandler) and not protocol.should_close and protocol._waiter is None
+
+
+def is_held(response: aiohttp.ClientResponse) -> bool:
+    """Whether a response keeps its connection, since it was neither read to its end nor released.
+
+    That of a websocket does until the websocket is closed.
+    """
+    return not response.closed and response.connection is not None

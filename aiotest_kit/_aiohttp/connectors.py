@@ -46,6 +46,7 @@ __all__ = [
     "empty_pool",
     "expect_jumps",
     "has_own_resolver",
+    "has_pooled",
     "path_of_socket",
 ]
 
@@ -379,6 +380,11 @@ class MemoryUnixConnector(MemoryConnector, aiohttp.UnixConnector):
 def empty_pool(connector: Any) -> dict[Any, Any]:
     """What a connector of this aiohttp pools in: a defaultdict of deques since 3.11, a dict before."""
     return defaultdict(deque) if isinstance(connector._conns, defaultdict) else {}
+
+
+def has_pooled(connector: Any) -> bool:
+    """Whether a connector has pooled connections; aiohttp says nothing of the end of one without."""
+    return bool(connector._conns)
 
 
 def empty_cache(names: Any) -> Any:

@@ -6,11 +6,12 @@ Knows asyncio only.
 from __future__ import annotations
 
 import asyncio
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .._errors import UsageError
 from .loops import before_close
-from .tasks import abandon, new_task, running_loop, uncancel
+from .tasks import abandon, new_task, outlives_test, running_loop, uncancel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -32,6 +33,7 @@ class Lifespan(Generic[T]):
         self._task: asyncio.Task[None] | None = None
         self._ready: asyncio.Future[T] | None = None
         self._stop = asyncio.Event()
+        self._outlives_test = outlives_test.get()
 
     async def entered(self, note: Callable[[BaseException], None]) -> T:
         """What the context gives; `note` keeps an error of its end, if this is the first use.
@@ -46,7 +48,11 @@ class Lifespan(Generic[T]):
         if task is None or task.done() or gone(task):
             self._stop = asyncio.Event()
             self._ready = loop.create_future()
-            self._task = new_task(self._live(self._ready, note))
+            context = copy_context()
+            if self._outlives_test:
+                # It is as old as its mock, not as its first use.
+                context.run(outlives_test.set, True)
+            self._task = context.run(new_task, self._live(self._ready, note))
         assert self._ready is not None
         return await asyncio.shield(self._ready)
 

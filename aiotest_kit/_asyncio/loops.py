@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
+from asyncio import selector_events, sslproto
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
@@ -19,14 +20,17 @@ if TYPE_CHECKING:
 __all__ = [
     "LISTENING",
     "NOTHING",
+    "TRANSPORTS",
     "Ends",
     "Held",
     "address_text",
+    "application_protocol",
     "before_close",
     "connections_of",
     "coroutines_of",
     "ends_of",
     "innermost_wait",
+    "is_dropped_open",
     "protocol_of",
 ]
 
@@ -48,8 +52,25 @@ def connections_of(loop: Any) -> dict[int, Ends]:
 def protocol_of(loop: Any, fd: int) -> object:
     """What is told of the data of a descriptor: under TLS, what is behind it."""
     transport = loop._transports.get(fd)
-    protocol = transport.get_protocol() if transport is not None else None
+    return None if transport is None else application_protocol(transport)
+
+
+def application_protocol(transport: Any) -> object:
+    """What is told of the data of a transport: under TLS, what is behind it."""
+    protocol = transport.get_protocol()
     return getattr(protocol, "_app_protocol", protocol)
+
+
+TRANSPORTS: tuple[type, ...] = (
+    vars(selector_events)["_SelectorTransport"],
+    vars(sslproto)["_SSLProtocolTransport"],
+)
+"""The transports of asyncio's own loops, each with a finalizer that closes it."""
+
+
+def is_dropped_open(transport: Any) -> bool:
+    """Whether a transport is still open when its finalizer is called."""
+    return not transport.is_closing()
 
 
 def ends_of(fd: int) -> Ends | None:

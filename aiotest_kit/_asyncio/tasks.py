@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
+    from contextvars import Context
 
 __all__ = [
     "abandon",
     "cancel_tasks",
+    "context_of",
     "end_tasks",
     "new_task",
     "on_loop",
+    "outlives_test",
     "running_loop",
     "running_task",
     "uncancel",
 ]
 
 T = TypeVar("T")
+
+outlives_test: ContextVar[bool | None] = ContextVar("aiotest_kit_outlives_test", default=None)
+"""For the leak check: True in the tasks and servers of a wider fixture; None if nobody said."""
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:
@@ -43,7 +50,16 @@ def on_loop(loop: asyncio.AbstractEventLoop, function: Callable[[], object]) -> 
 
 def new_task(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
     """A task that begins in the next turn of the running loop, also where the loop's tasks are eager."""
-    return asyncio.Task(coroutine, loop=asyncio.get_running_loop())
+    loop = asyncio.get_running_loop()
+    if loop.get_task_factory() is None:
+        return loop.create_task(coroutine)
+    return asyncio.Task(coroutine, loop=loop)
+
+
+def context_of(task: asyncio.Task[Any]) -> Context | None:
+    """The context of a task, which is told from Python 3.12 on; None before."""
+    context: Context | None = getattr(task, "get_context", lambda: None)()
+    return context
 
 
 def cancel_tasks(tasks: Iterable[asyncio.Task[None]]) -> None:

@@ -64,7 +64,7 @@ class LeakPlugin:
         """Remember whether the test passed: one that did not has something to say already."""
         report = yield
         if call.when == "call":
-            self._passed = report.passed
+            self._passed = report.passed or (call.excinfo is not None and is_warning(call.excinfo.value))
         return report
 
     @pytest.hookimpl(wrapper=True)
@@ -77,9 +77,9 @@ class LeakPlugin:
             self._begin(runner.get_loop(), is_new=True)
             fixturedef.addfinalizer(partial(self._end, request.node))
             return runner
-        if self._check is None or fixturedef.scope == "function":
+        if fixturedef.scope == "function":
             return (yield)
-        with self._check.excusing():
+        with self._makers.wide() if self._check is None else self._check.excusing():
             return (yield)
 
     @pytest.fixture(name=FIXTURE)
@@ -105,6 +105,14 @@ class LeakPlugin:
         if self._mode == "error":
             raise pytest.fail.Exception(text, pytrace=False)
         item.warn(LeakWarning(text))
+
+
+def is_warning(failure: BaseException) -> bool:
+    """Whether a test failed by nothing else than warnings of what was dropped unclosed, which are errors."""
+    inner: tuple[BaseException, ...] = getattr(failure, "exceptions", ())
+    return (
+        all(map(is_warning, inner)) if inner else isinstance(failure, pytest.PytestUnraisableExceptionWarning)
+    )
 
 
 def loop_of(request: pytest.FixtureRequest) -> object:

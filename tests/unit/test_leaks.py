@@ -97,8 +97,9 @@ def test_sessions_that_are_collected(makers: Makers, loop: asyncio.AbstractEvent
         return aiohttp.ClientSession()
 
     def drop(session: aiohttp.ClientSession) -> None:
-        """As its finalizer does, but now."""
-        loop.call_exception_handler({"message": "Unclosed client session", "client_session": session})
+        """As the garbage collector does, but now."""
+        with pytest.warns(ResourceWarning):
+            session.__del__()
         loop.run_until_complete(session.close())
 
     earlier = loop.run_until_complete(new_session())
