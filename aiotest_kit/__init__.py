@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from ._memory_door.session import mock_session as mock_session
     from ._memory_door.session_calls import SessionCall as SessionCall, around_requests as around_requests
     from ._plugin.stub_clients import StubClientFactory as StubClientFactory
+    from ._plugin.wide_fixtures import mock_fixture as mock_fixture, upstream_fixture as upstream_fixture
     from ._reports.near_misses import Near as Near
     from ._responders.connect_faults import (
         ConnectTimeout as ConnectTimeout,
@@ -126,6 +127,7 @@ HOMES = {
     "_memory_door.session": "mock_session",
     "_memory_door.session_calls": "SessionCall around_requests",
     "_plugin.stub_clients": "StubClientFactory",
+    "_plugin.wide_fixtures": "mock_fixture upstream_fixture",
     "_reports.near_misses": "Near",
     "_responders.connect_faults": "ConnectTimeout DNSFailure Refuse TLSFailure",
     "_responders.faults": (

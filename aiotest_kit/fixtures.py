@@ -6,12 +6,14 @@ There is nothing for pytest to rewrite here: PYTEST_DONT_REWRITE.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ._plugin.registration import register_once
 from ._plugin.state import being_set_up, has_traceback, mock_of, thread_of, watch_of, watched
+from ._plugin.wide_fixtures import mock_fixture, upstream_fixture
+from ._plugin.with_hooks import HOOKS, scope_with_hooks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
     from ._loopback_door.upstream import Upstream
     from ._plugin.stub_clients import StubClientFactory
-    from ._plugin.upstreams import Scope
     from ._routing.router import Router
     from ._virtual_time.clock import VirtualClock
 
@@ -28,21 +29,13 @@ __all__ = [
     "aiohttp_mock",
     "aiohttp_stub_client",
     "aiohttp_upstream",
+    "mock_fixture",
     "pytest_plugin_registered",
     "upstream_fixture",
     "virtual_clock",
 ]
 
-HOOKS = "aiotest_kit._plugin.hooks"
-
-
-def registered(fixture_name: str, config: pytest.Config) -> Literal["function"]:
-    """The scope of a fixture that needs the hooks; pytest asks for it when it finds the fixture.
-
-    They come with it also where it is imported into a file of tests, which is no plugin.
-    """
-    register_once(config.pluginmanager, HOOKS)
-    return "function"
+registered = scope_with_hooks("function")
 
 
 @pytest.fixture(scope=registered)
@@ -145,31 +138,6 @@ def virtual_clock(request: pytest.FixtureRequest) -> VirtualClock:
         return stack.enter_now(virtual_time())
     except VirtualTimeError as error:
         raise pytest.fail.Exception(str(error), pytrace=False) from None
-
-
-def upstream_fixture(
-    *,
-    scope: Scope = "session",
-    loop_scope: Scope | None = None,
-    thread: bool | None = None,
-    name: str | None = None,
-) -> Any:
-    """A fixture that gives an `Upstream` to all tests of a scope: `users_api = upstream_fixture()`.
-
-    A thread serves it, so that tests on any loop, and sync ones, may use it. With a `loop_scope`, or with
-    `thread=False`, it is served on the loop of that scope, or of its own, for tests on that loop; a use from
-    another raises `LoopMismatchError`. Its name is that of the variable, or `name`.
-
-    Routes and calls are kept from test to test: add them within `with users_api.scope():`, or have a fixture
-    do so. An error that escapes from a handler is raised when the scope ends.
-
-    Raises:
-        UsageError: a scope is unknown, or the settings do not go together.
-    """
-    from ._plugin.upstreams import in_loop, in_thread, loop_scope_for
-
-    served_on = loop_scope_for(scope, loop_scope, thread)
-    return in_thread(scope, name) if served_on is None else in_loop(scope, served_on, name)
 
 
 def pytest_plugin_registered(manager: pytest.PytestPluginManager) -> None:

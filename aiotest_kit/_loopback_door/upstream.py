@@ -271,6 +271,15 @@ class Upstream(Router):
                 thread.close()
         warn_of(cut or [])
 
+    def errors_told(self) -> None:
+        """Note that somebody else tells of the errors of handlers so far, which the end is not to raise."""
+        self._earlier_errors = len(self.handler_errors)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was started, and has not been stopped."""
+        return self._serving is not None
+
     async def _start(self) -> None:
         if self._serving is not None:
             raise UsageError("this upstream was started before; Upstream() makes another one")

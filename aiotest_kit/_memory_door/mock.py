@@ -47,7 +47,7 @@ class Mock:
         if unmatched not in POLICIES:
             raise UsageError(f"unmatched={unmatched!r}: policies are {', '.join(POLICIES)}")
         self.router: Router = Router() if router is None else router
-        self.unmatched = unmatched
+        self.unmatched: Unmatched = unmatched
         self.loopback = loopback
         self.isolated = isolated
         self.is_open = False
@@ -103,6 +103,10 @@ class Mock:
                 cancel_tasks(self.router.tasks)
                 end_lives_soon(lives)
             close_mock(self)
+
+    def errors_told(self) -> None:
+        """Note that somebody else tells of the errors of handlers so far, which the end is not to raise."""
+        self._earlier_errors = len(self.router.handler_errors)
 
     @property
     def lets_some_out(self) -> bool:

@@ -15,7 +15,7 @@ import pytest
 
 from .pytest_asyncio import has_pytest_asyncio
 from .registration import register_once
-from .state import WATCH, being_set_up, has_traceback, mock_of
+from .state import WATCH, WIDE, being_set_up, has_traceback, mock_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator
@@ -90,17 +90,55 @@ def register_leak_check(manager: pytest.PytestPluginManager) -> None:
         manager.register(LeakPlugin(), name)
 
 
-def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest) -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Note what came to wider mocks since the last test."""
+    if WIDE in item.config.stash:
+        item.config.stash[WIDE].start()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
     """Say which fixture is set up, to one that has no `request`; and open the test's mock before the first of
     them.
 
-    So the mock outlives them all, and their clean-up does not reach the network.
+    So the mock outlives them all, and their clean-up does not reach the network. The test's part of wider
+    mocks begins then, too.
     """
     being_set_up.request = request
-    if fixturedef.scope == "function" and uses_mock(request.node):
+    if fixturedef.scope != "function":
+        return (yield from wider_fixture_setup(request))
+    item = being_set_up.item = request.node
+    if WIDE in item.config.stash:
+        item.config.stash[WIDE].begin(item)
+    if uses_mock(item):
         # Settings that are wrong are told by the fixture itself.
         with suppress(pytest.fail.Exception):
-            mock_of(request.node)
+            mock_of(item)
+    return (yield)
+
+
+def wider_fixture_setup(request: pytest.FixtureRequest) -> Generator[None, object, object]:
+    """Have tests be told of what a wider fixture opens; what it adds to wider mocks is no test's own."""
+    stash = request.config.stash
+    mocks = open_mocks()
+    present = stash[WIDE].present() if WIDE in stash else {}
+    value = yield
+    if "aiotest_kit._routing.router" in sys.modules:
+        from .wide_routers import tell_of_opened
+
+        tell_of_opened(request.config, str(request.fixturename), value, mocks, open_mocks())
+    if WIDE in stash:
+        stash[WIDE].adopt(present)
+    return value
+
+
+def open_mocks() -> tuple[Any, ...]:
+    """The mocks that are open, the newest first."""
+    module = sys.modules.get("aiotest_kit._memory_door.open_mocks")
+    return () if module is None else module.all_open()
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
@@ -111,6 +149,9 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     stays what it is.
     """
     __tracebackhide__ = has_traceback
+    being_set_up.item = item
+    if WIDE in item.config.stash:
+        item.config.stash[WIDE].begin(item)
     result = yield
     failure = item.stash[WATCH].verdict() if WATCH in item.stash else None
     if failure is not None:
@@ -122,12 +163,23 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
     """End what a fault still keeps waiting before a fixture waits for that in turn, and name its route.
 
-    By a warning: code that runs beside a test may well be amid a call when the test ends.
+    By a warning: code that runs beside a test may well be amid a call when the test ends. What came to wider
+    mocks outside of any test is told here.
     """
+    __tracebackhide__ = has_traceback
     waited = item.stash[WATCH].let_go() if WATCH in item.stash else []
-    result = yield
+    being_set_up.item = None
+    try:
+        result = yield
+    except BaseException:
+        if WIDE in item.config.stash:
+            item.config.stash[WIDE].drop_closed()
+        raise
     for text in waited:
         item.warn(RuntimeWarning(text))
+    untold = item.config.stash[WIDE].after_teardown(item) if WIDE in item.config.stash else None
+    if untold is not None:
+        raise untold
     return result
 
 
@@ -137,6 +189,10 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show beside a failure what its mocks saw; outermost, when it is settled whether it is one."""
     report = yield
+    if WIDE in item.config.stash and report.when == "setup" and not report.passed:
+        # Its report has what came so far, and the teardown is not to tell it again.
+        with suppress(pytest.fail.Exception):
+            item.config.stash[WIDE].begin(item, ends_with_item=False)
     if WATCH in item.stash:
         watch = item.stash[WATCH]
         watch.passed = report.when == "call" and report.passed

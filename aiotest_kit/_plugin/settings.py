@@ -63,13 +63,15 @@ class Policy:
         return policy
 
     @classmethod
-    def of(cls, item: pytest.Item) -> Policy:
-        """What the markers of a test, the nearest first, and the ini options say.
+    def of(cls, item: pytest.Item, settings: Mapping[str, str], source: str) -> Policy:
+        """What the markers of a test, the nearest first, other settings, and the ini options say.
 
         Raises:
             UsageError: an option or its value is unknown.
         """
         policy = cls.of_project(item.config)
+        if settings:
+            policy = policy.updated(settings, source)
         for node, marker in reversed(list(item.iter_markers_with_node("aiotest"))):
             source = f"@pytest.mark.aiotest on {node.nodeid}"
             if marker.args:
@@ -94,11 +96,15 @@ class Policy:
 
 
 OF_PROJECT: pytest.StashKey[Policy] = pytest.StashKey()
+NONE: Mapping[str, str] = {}
 
 
-def policy_of(item: pytest.Item) -> Policy:
-    """What the settings say for a test; where they are wrong, that fails the test."""
+def policy_of(item: pytest.Item, settings: Mapping[str, str] = NONE, source: str = "") -> Policy:
+    """What the settings say for a test; where they are wrong, that fails the test.
+
+    `settings`, which stand at `source`, go over those of the project, and the markers over both.
+    """
     try:
-        return Policy.of(item)
+        return Policy.of(item, settings, source)
     except UsageError as error:
         raise pytest.fail.Exception(str(error), pytrace=False) from None

@@ -18,23 +18,27 @@ if TYPE_CHECKING:
     from .._memory_door.mock import Mock
     from .._routing.router import Router
     from .strictness import Watch
+    from .wide_routers import WideRouters
 
 __all__ = ["being_set_up", "has_traceback", "mock_of", "thread_of", "watch_of", "watched"]
 
 WATCH: pytest.StashKey[Watch] = pytest.StashKey()
 MOCK: pytest.StashKey[Mock] = pytest.StashKey()
+WIDE: pytest.StashKey[WideRouters] = pytest.StashKey()
 R = TypeVar("R", bound="Router")
 THREAD: pytest.StashKey[LoopThread] = pytest.StashKey()
 
 
 class BeingSetUp(local):
-    """The fixture that pytest sets up in this thread, as the plugin's hook says.
+    """The fixture that pytest sets up in this thread, as the plugin's hook says; and the test, once something
+    of its own is set up.
 
     For the fixture that small tests use by the thousand: pytest takes longer to pass `request` as an argument
     than to set up a fixture without.
     """
 
     request: pytest.FixtureRequest
+    item: pytest.Item | None = None
 
 
 being_set_up: BeingSetUp = BeingSetUp()
@@ -76,7 +80,7 @@ def end_mock_of(item: pytest.Item, watch: Watch) -> None:
     mocked = item.stash[MOCK]
     try:
         mocked.close()
-        failure = watch.late_verdict()
+        failure = watch.late_verdict(mocked.router)
         if failure is not None:
             raise failure
     finally:
@@ -98,7 +102,7 @@ def watched(watch: Watch, router: R, end: Callable[[], None] | None = None) -> I
         finally:
             if end is not None:
                 end()
-        failure = watch.late_verdict()
+        failure = watch.late_verdict(router)
         if failure is not None:
             raise failure
     finally:

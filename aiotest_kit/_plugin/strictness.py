@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections import Counter
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
 import aiohttp
@@ -18,11 +18,11 @@ import pytest
 from .._asyncio.tasks import cancel_tasks
 from .._location import PACKAGE
 from .._reports.call_log import timeline
-from .._reports.near_misses import explain_unused
+from .._reports.unmet import explain_left_out, explain_unanswered
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
 
     from .._http.call import Call
@@ -31,10 +31,9 @@ if TYPE_CHECKING:
     from .._routing.table import Miss
     from .settings import Policy
 
-__all__ = ["Watch", "Watched"]
+__all__ = ["Watch", "Watched", "WatchedWide", "failure", "handler_failure"]
 
 
-SHOWN_MISSES = 10
 AIOHTTP = os.path.dirname(aiohttp.__file__) + os.sep
 
 
@@ -71,25 +70,38 @@ class Watched(Protocol):
         ...
 
 
+class WatchedWide(Watched, Protocol):
+    """What a test has of a router that outlives it; its settings are its own."""
+
+    @property
+    def policy(self) -> Policy:
+        """What the test minds of it."""
+        ...
+
+
 @dataclass
 class Watch:
-    """The routers of one test, held to its policy."""
+    """The routers of one test, held to its policy; `wide` are those that outlive it, each with its own."""
 
     policy: Policy
     routers: list[Watched] = field(default_factory=list)
     passed: bool = False
     """Whether the call phase is over and found nothing wrong."""
+    wide: list[WatchedWide] = field(default_factory=list)
 
     def verdict(self) -> BaseException | None:
         """What fails a test whose call went well; None if nothing does."""
-        return self.handler_failure() or self.failure(self.unanswered() + self.left_out())
+        return handler_failure(self.all_routers) or failure(self.unanswered() + self.left_out())
 
-    def late_verdict(self) -> BaseException | None:
-        """What fails the teardown of a test that passed: what happened since.
+    def late_verdict(self, *routers: Watched) -> BaseException | None:
+        """What fails the teardown of a test that passed: what happened since, by default to any router.
 
         A test that did not pass has its report, and a route may well be left out at the end.
         """
-        return (self.handler_failure() or self.failure(self.unanswered())) if self.passed else None
+        if not self.passed:
+            return None
+        late = routers or self.all_routers
+        return handler_failure(late) or failure(self.unanswered(late))
 
     def let_go(self) -> list[str]:
         """End what a fault still keeps a client waiting for, now that the test is over.
@@ -97,72 +109,72 @@ class Watch:
         Of a test that passed, a report for each such call: the code under test may never tell, as it may have
         swallowed the error or still be at it.
         """
-        waiting = [pair for router in self.routers for pair in router.let_go().items()]
+        waiting = [pair for router in self.all_routers for pair in router.let_go().items()]
         if not waiting:
             return []
         calls = [kept.call for _, kept in waiting if self.passed and not kept.has_gone()]
         cancel_tasks(task for task, _ in waiting)
         return list(map(left_waiting, calls))
 
-    def handler_failure(self) -> BaseException | None:
-        """The first error that escaped from a handler, traced from the handler on."""
-        for error in self.handler_errors():
-            trace = own_traceback(error.exception)
-            if trace is not None:
-                return error.exception.with_traceback(trace)
-            return self.failure([described(error)])
-        return None
+    @property
+    def all_routers(self) -> tuple[Watched, ...]:
+        """The routers of the test, and those that outlive it."""
+        return (*self.routers, *self.wide)
 
-    def failure(self, complaints: list[str]) -> BaseException | None:
-        """A failure that consists of texts, if there are any."""
-        return pytest.fail.Exception("\n".join(complaints), pytrace=False) if complaints else None
+    def policy_of(self, router: Watched) -> Policy:
+        """What is minded of a router."""
+        return next((wide.policy for wide in self.wide if wide is router), self.policy)
 
-    def handler_errors(self) -> list[HandlerError]:
-        """What escaped from handlers, in order."""
-        return [error for router in self.routers for error in router.handler_errors]
-
-    def unanswered(self) -> list[str]:
+    def unanswered(self, routers: Iterable[Watched] | None = None) -> list[str]:
         """A report for each request that no route answered, if the policy minds; equal ones are one."""
-        misses = [miss for router in self.routers for miss in router.misses]
-        if not misses or self.policy.unmatched != "error":
-            return []
-        counts = Counter(miss.explain() for miss in misses)
-        reports = []
-        for report, times in list(counts.items())[:SHOWN_MISSES]:
-            asked, newline, why = report.partition("\n")
-            reports.append(asked + (f" ({times} times)" if times > 1 else "") + newline + why)
-        if len(counts) > SHOWN_MISSES:
-            reports.append(f"and {len(counts) - SHOWN_MISSES} more that no route answered")
-        return reports
+        return explain_unanswered(
+            miss
+            for router in (self.all_routers if routers is None else routers)
+            if self.policy_of(router).unmatched == "error"
+            for miss in router.misses
+        )
 
     def left_out(self) -> list[str]:
         """A report on the routes never called, and one on each unfinished script, if the policy minds."""
-        if self.policy.unused != "error":
-            return []
-        reports = [
-            explain_unused(never_called, router.calls)
-            for router in self.routers
-            if (never_called := router.never_called)
-        ]
-        for router in self.routers:
-            reports += router.unfinished
-        return reports
+        strict = [router for router in self.all_routers if self.policy_of(router).unused == "error"]
+        reports = [explain_left_out(router.never_called, router.calls, ()) for router in strict]
+        return [*chain(*reports), *chain(*(router.unfinished for router in strict))]
 
     def sections(self, raised: BaseException | None) -> Iterator[tuple[str, str]]:
         """What helps to understand a failure beside the exception that was raised: titles and texts."""
-        chain = list(causes(raised))
-        told = "\n".join(map(str, chain))
-        for error in self.handler_errors():
-            if error.exception in chain:
+        known = list(causes(raised))
+        told = "\n".join(map(str, known))
+        for error in handler_errors(self.all_routers):
+            if error.exception in known:
                 yield "error in a handler", asked(error)
             elif described(error) not in told:
                 yield "error in a handler", described(error)
         unanswered = [report for report in self.unanswered() if report not in told]
         if unanswered:
             yield "unanswered requests", "\n".join(unanswered)
-        for router in self.routers:
+        for router in self.all_routers:
             if router.calls:
                 yield "aiohttp calls", timeline(router.calls)
+
+
+def handler_errors(routers: Iterable[Watched]) -> list[HandlerError]:
+    """What escaped from handlers, in order."""
+    return [error for router in routers for error in router.handler_errors]
+
+
+def handler_failure(routers: Iterable[Watched]) -> BaseException | None:
+    """The first error that escaped from a handler, traced from the handler on."""
+    for error in handler_errors(routers):
+        trace = own_traceback(error.exception)
+        if trace is not None:
+            return error.exception.with_traceback(trace)
+        return failure([described(error)])
+    return None
+
+
+def failure(complaints: list[str]) -> BaseException | None:
+    """A failure that consists of texts, if there are any."""
+    return pytest.fail.Exception("\n".join(complaints), pytrace=False) if complaints else None
 
 
 def left_waiting(call: Call[Any]) -> str:

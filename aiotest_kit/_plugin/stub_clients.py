@@ -111,7 +111,7 @@ class StubClients:
         finally:
             await client.end()
         try:
-            failure = self._watch.late_verdict()
+            failure = self._watch.late_verdict(server)
             if failure is not None:
                 raise failure
         finally:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from .._asyncio.loop_thread import LoopThread
 from .._errors import UsageError
 from .._loopback_door.upstream import Upstream
 from .._text import join_names
 from .pytest_asyncio import loop_user
+from .state import has_traceback
+from .wide_routers import WideRouter, told_to_tests, wide_routers_of
+from .with_hooks import scope_with_hooks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-__all__ = ["Scope", "in_loop", "in_thread", "loop_scope_for"]
+    from .._routing.router import Router
+    from .with_hooks import Scope
 
-Scope: TypeAlias = Literal["session", "package", "module", "class", "function"]
+__all__ = ["check_scope", "in_loop", "in_thread", "loop_scope_for"]
+
 NARROW_TO_WIDE = ("function", "class", "module", "package", "session")
 
 
@@ -26,9 +32,9 @@ def loop_scope_for(scope: Scope, loop_scope: Scope | None, thread: bool | None) 
     Raises:
         UsageError: the settings do not go together.
     """
-    for name, value in (("scope", scope), ("loop_scope", loop_scope)):
-        if value is not None and value not in NARROW_TO_WIDE:
-            raise UsageError(f"{name}={value!r}: scopes are {join_names(NARROW_TO_WIDE)}")
+    check_scope("scope", scope)
+    if loop_scope is not None:
+        check_scope("loop_scope", loop_scope)
     if thread and loop_scope is not None:
         raise UsageError(f"a thread has a loop of its own: thread=True or loop_scope={loop_scope!r}")
     if loop_scope is None:
@@ -41,13 +47,31 @@ def loop_scope_for(scope: Scope, loop_scope: Scope | None, thread: bool | None) 
     return loop_scope
 
 
+def check_scope(name: str, value: str) -> None:
+    """Refuse what is no scope.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if value not in NARROW_TO_WIDE:
+        raise UsageError(f"{name}={value!r}: scopes are {join_names(NARROW_TO_WIDE)}")
+
+
+def wide_upstream(request: pytest.FixtureRequest, upstream: Upstream) -> WideRouter:
+    """A started upstream, of which tests are to be told."""
+    whose = f"the fixture {request.fixturename!r}"
+    return WideRouter(whose, upstream, upstream, {"unused": "allow"}, is_per_test=True)
+
+
 def in_thread(scope: Scope, name: str | None) -> Any:
     """The fixture of an upstream that a thread serves."""
 
-    @pytest.fixture(scope=scope, name=name)
-    def upstream() -> Iterator[Upstream]:
-        with Upstream(thread=True) as started:
-            yield started
+    @pytest.fixture(scope=scope_with_hooks(scope), name=name)
+    def upstream(request: pytest.FixtureRequest) -> Iterator[Router]:
+        __tracebackhide__ = has_traceback
+        upstream = Upstream(thread=True)
+        upstream.start_thread(LoopThread())
+        yield from told_to_tests(request.config, wide_upstream(request, upstream), upstream.stop_thread)
 
     return upstream
 
@@ -56,10 +80,17 @@ def in_loop(scope: Scope, loop_scope: Scope, name: str | None) -> Any:
     """The fixture of an upstream on the loop of a scope."""
     import pytest_asyncio
 
-    @pytest_asyncio.fixture(scope=scope, loop_scope=loop_scope, name=name)
+    @pytest_asyncio.fixture(scope=scope_with_hooks(scope), loop_scope=loop_scope, name=name)
     async def upstream(request: pytest.FixtureRequest) -> AsyncIterator[Upstream]:
-        async with UpstreamInLoop(request, loop_scope) as started:
-            yield started
+        __tracebackhide__ = has_traceback
+        upstream = UpstreamInLoop(request, loop_scope)
+        async with upstream.started():
+            wide = wide_upstream(request, upstream)
+            wide_routers_of(request.config).add(wide)
+            yield upstream
+        untold = wide_routers_of(request.config).close(wide)
+        if untold is not None:
+            raise untold
 
     return upstream
 

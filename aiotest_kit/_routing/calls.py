@@ -18,7 +18,7 @@ from .._text import one_line
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from typing_extensions import Never, Unpack
     from yarl import URL
@@ -34,6 +34,9 @@ class Calls(Sequence[Call[R]], Generic[R]):
     """Calls in the order in which they were made. The log of a route or router grows as calls are made."""
 
     _waiters: Waiters | None = None
+    _narrower: Callable[[], Iterable[Calls[R]]] | None = None
+    """The logs that have nothing but calls of this one, as those of a router's routes."""
+    _was_cleared = False
 
     def __init__(self, calls: Iterable[Call[R]] = ()) -> None:
         self._calls = list(calls)
@@ -105,9 +108,20 @@ class Calls(Sequence[Call[R]], Generic[R]):
         are = f"are {pattern.describe()}" if method or url or match else "were made"
         raise AssertionError(f"{len(found)} calls, not one, {are}{listing(found)}")
 
+    @property
+    def ever(self) -> bool:
+        """Whether there was a call at all, forgotten or not."""
+        return self._was_cleared or bool(self._calls)
+
     def clear(self) -> None:
-        """Forget the calls."""
-        self._calls.clear()
+        """Forget the calls: of a route, its own; of a router, those of all its routes, too."""
+        for log in (*(self._narrower() if self._narrower else ()), self):
+            log._was_cleared = log.ever
+            log._calls.clear()
+
+    def clears(self, narrower: Callable[[], Iterable[Calls[R]]]) -> None:
+        """Say which logs are cleared with this one."""
+        self._narrower = narrower
 
     def add(self, call: Call[R]) -> None:
         """Write a call into the log, and wake who waits for it."""

@@ -30,7 +30,7 @@ from .calls import Calls
 from .sequence import ReplySequence, SequenceState, Step, check_count, delay_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
 
     from typing_extensions import Never, Self, Unpack
     from yarl import URL
@@ -231,6 +231,11 @@ class Route(Asserted["Route"]):
         self.is_optional = True
         return self
 
+    @property
+    def is_unmet(self) -> bool:
+        """Whether no request reached it though one should have."""
+        return not (self.calls.ever or self.is_optional or self.is_settled)
+
     def named(self, name: str) -> Self:
         """Give it a name for reports."""
         self.name = name
@@ -297,6 +302,10 @@ class Route(Asserted["Route"]):
         table = self._table
         calls = table.calls if table.asked is None else table.asked
         return explain_not_called(self, calls)
+
+    def unfinished(self) -> Iterable[str]:
+        """A report for each script of which the client left something out; only websockets have scripts."""
+        return ()
 
     # For the table and the peer.
 

@@ -7,6 +7,7 @@ up to `_server.protocol`. Knows nothing of connections, sessions or pytest.
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from hashlib import sha256
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from .arguments import handshake_headers, merged, of_a_verb, pattern_of, plain_p
 from .assertions import Asserted
 from .calls import Calls
 from .route import Hit, Route
-from .table import Miss, Table
+from .table import Miss, Scope, Table
 from .websocket_route import WebSocketRoute, websocket_options
 
 if TYPE_CHECKING:
@@ -177,6 +178,7 @@ class Router(Asserted[Route]):
         router = Router()
         router._table = self._table
         router.calls = Calls()
+        router.calls.clears(partial(self._table.narrower_logs, router.calls))
         router._logs = (router.calls, *self._logs)
         router._prefix = checked_prefix(join_prefix(self._prefix, str(prefix)))
         router._headers = merged(self._headers or {}, headers) if headers or self._headers else None
@@ -232,14 +234,18 @@ class Router(Asserted[Route]):
         self.calls.clear()
         if self._is_whole:
             table = self._table
-            for kept in (
-                table.discarded,
-                table.passthrough,
-                table.misses,
-                table.tunnels,
-                table.handler_errors,
-            ):
-                kept.clear()
+            kept: tuple[list[Any], ...] = (table.discarded, table.passthrough)
+            for each in (*kept, table.misses, table.tunnels, table.handler_errors):
+                each.clear()
+
+    def clear_log(self) -> None:
+        """Forget what was asked and what went wrong, of the routers that are mounted here, too."""
+        table = self._table
+        for each in table.reached():
+            each.calls.clear()
+            each.handler_errors.clear()
+        table.misses.clear()
+        table.tunnels.clear()
 
     @contextlib.contextmanager
     def scope(self) -> Iterator[Router]:
@@ -250,8 +256,15 @@ class Router(Asserted[Route]):
         hosts let through. The calls stay in the log, and a route of the block that was never called still
         fails the test.
         """
-        with self._table.scope():
+        scope = self.begin_scope()
+        try:
             yield self
+        finally:
+            scope.restore()
+
+    def begin_scope(self) -> Scope:
+        """What restores the table as it is now."""
+        return Scope(self._table)
 
     # Looking up.
 
@@ -291,18 +304,15 @@ class Router(Asserted[Route]):
     @property
     def never_called(self) -> tuple[Route, ...]:
         """The routes that no request reached though one should have, in order of addition."""
-        return tuple(
-            [route for route in self._owed if not (route.calls or route.is_optional or route.is_settled)]
-        )
+        return tuple([route for route in self.owed if route.is_unmet])
 
     @property
     def unfinished(self) -> tuple[str, ...]:
         """A report for each script of a websocket of which the client left something out."""
-        scripted = [route for route in self._owed if isinstance(route, WebSocketRoute)]
-        return tuple([report for route in scripted for report in route.unfinished()])
+        return tuple([report for route in self.owed for report in route.unfinished()])
 
     @property
-    def _owed(self) -> tuple[Route, ...]:
+    def owed(self) -> tuple[Route, ...]:
         """The routes that are there, and those that a scope took back."""
         return (*self.routes, *self._table.discarded)
 
@@ -380,6 +390,11 @@ class Router(Asserted[Route]):
             table.lets_go = True
             waiting |= table.waiting
         return waiting
+
+    def let_wait(self) -> None:
+        """Let faults keep clients waiting again."""
+        for table in self._table.reached():
+            table.lets_go = False
 
     def lets_out(self, request: Request) -> bool:
         """Whether a request may go to the network, as `passthrough` says."""

@@ -7,9 +7,8 @@ is answered.
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -22,7 +21,7 @@ from .route import Hit
 if TYPE_CHECKING:
     import asyncio
     import re
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from .._asyncio.lifespan import Lifespan
     from .._http.call import Call, Tunnel
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from .handler_errors import HandlerError
     from .route import Kept, Route, RouteState
 
-__all__ = ["Finder", "Miss", "Table"]
+__all__ = ["Finder", "Miss", "Scope", "Table"]
 
 
 class Candidate(NamedTuple):
@@ -57,6 +56,45 @@ class TableState(NamedTuple):
     routes: dict[Route, tuple[int, RouteState]]
     mounts: dict[Route, Table]
     passthrough: list[RequestPattern]
+    discarded: list[Route]
+
+
+class Scope:
+    """What a table, and those mounted in it, were at one time."""
+
+    def __init__(self, table: Table) -> None:
+        self._before = [(each, each.snapshot()) for each in table.reached()]
+
+    @property
+    def present(self) -> set[int]:
+        """The identities of what is in the tables now."""
+        return {id(each) for table, _ in self._before for each in (*table.routes, *table.passthrough)}
+
+    def adopt(self, present: set[int]) -> None:
+        """Have what came since stay when the tables are restored."""
+        for table, state in self._before:
+            with table.lock:
+                for route, number in table.routes.items():
+                    if id(route) not in present and route not in state.routes:
+                        state.routes[route] = number, route.snapshot()
+                        if route in table.mounts:
+                            state.mounts[route] = table.mounts[route]
+                known = present | set(map(id, state.passthrough))
+                state.passthrough.extend(each for each in table.passthrough if id(each) not in known)
+
+    def restore(self, *, with_debts: bool = False) -> None:
+        """Make the tables what they were.
+
+        The calls stay, and so do the debts: a route that was added since is `discarded`. With `with_debts`
+        it is not, and whom its gate holds is let go.
+        """
+        for table, state in reversed(self._before):
+            table.restore(state)
+            if with_debts:
+                for route in table.discarded[len(state.discarded) :]:
+                    if route.gate is not None:
+                        route.gate.release()
+                table.discarded = state.discarded
 
 
 @dataclass(frozen=True)
@@ -115,6 +153,7 @@ class Table:
     def __init__(self) -> None:
         self.lock: threading.RLock = threading.RLock()
         self.calls: Calls[Route] = Calls()
+        self.calls.clears(partial(self.narrower_logs, self.calls))
         self.routes: dict[Route, int] = {}
         self.discarded: list[Route] = []
         self.passthrough: list[RequestPattern] = []
@@ -249,25 +288,20 @@ class Table:
                     self._index.add(route, route.pattern, self.routes[route])
                 self._changed()
 
-    @contextmanager
-    def scope(self) -> Iterator[None]:
-        """Restore, at the end of the block, what this table and those mounted in it were at its start.
+    def narrower_logs(self, log: Calls[Route]) -> list[Calls[Route]]:
+        """The logs that have a part of the calls of `log`: of its routes, and of routers under a prefix."""
+        routes = {*self.routes, *self.discarded, *(call.route for call in log if call.route is not None)}
+        logs = [route.logs for route in routes if log in route.logs]
+        return [narrower for each in logs for narrower in each[: each.index(log)]]
 
-        The calls stay, and so do the debts: a route that the block adds is `discarded`.
-        """
-        before = [(table, table._snapshot()) for table in self.reached()]
-        try:
-            yield
-        finally:
-            for table, state in reversed(before):
-                table._restore(state)
-
-    def _snapshot(self) -> TableState:
+    def snapshot(self) -> TableState:
+        """What it is now."""
         with self.lock:
             routes = {route: (number, route.snapshot()) for route, number in self.routes.items()}
-            return TableState(routes, dict(self.mounts), list(self.passthrough))
+            return TableState(routes, dict(self.mounts), list(self.passthrough), list(self.discarded))
 
-    def _restore(self, state: TableState) -> None:
+    def restore(self, state: TableState) -> None:
+        """Be again as it was."""
         with self.lock:
             for route in [route for route in self.routes if route not in state.routes]:
                 self.remove(route)

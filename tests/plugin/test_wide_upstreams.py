@@ -1,7 +1,6 @@
 import pytest
 
-from aiotest_kit import UsageError
-from aiotest_kit.fixtures import upstream_fixture
+from aiotest_kit import UsageError, upstream_fixture
 
 from .conftest import Suite
 
@@ -52,7 +51,7 @@ upstream = upstream_fixture(name="api")
 def test_it(api, number):
     route = api.get(f"/{number}").reply(text="hello")
     assert b"hello" == urllib.request.urlopen(str(api.url / str(number))).read()
-    assert number + 1 == len(api.routes)
+    assert 1 == len(api.routes) == len(api.calls)
 """,
         "test_sync",
     )

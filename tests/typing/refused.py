@@ -3,7 +3,7 @@
 # pyright: reportUnnecessaryTypeIgnoreComment=true
 
 from aiotest_kit import Reply, Route, Router, mock
-from aiotest_kit.fixtures import upstream_fixture
+from aiotest_kit.fixtures import mock_fixture, upstream_fixture
 
 
 def misspelt(router: Router, route: Route) -> None:
@@ -25,6 +25,9 @@ def of_another_type(router: Router, route: Route) -> None:
     route.reply(200, times="2")  # type: ignore[arg-type]
     mock(unmatched="ignore")  # type: ignore[arg-type]
     upstream_fixture(scope="test")  # type: ignore[arg-type]
+    mock_fixture(scope="test")  # type: ignore[arg-type]
+    mock_fixture(unmatched="no")  # type: ignore[arg-type]
+    mock_fixture(unused="passthrough")  # type: ignore[arg-type]
 
 
 def forgotten_await(route: Route) -> None:

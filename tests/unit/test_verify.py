@@ -95,11 +95,27 @@ def test_one(three: Log) -> None:
 
 
 def test_clear(three: Log) -> None:
-    """A log that is cleared is empty; others are not."""
-    three.router.calls.clear()
+    """A router's log takes those of its routes along, and a route's only itself; the route had its call."""
+    three.items.calls.clear()
+    assert (3, 2, 0) == (len(three.router.calls), len(three.users.calls), len(three.items.calls))
+    assert () == three.router.never_called
 
-    assert (0, 2) == (len(three.router.calls), len(three.users.calls))
+    three.router.calls.clear()
+    assert (0, 0) == (len(three.router.calls), len(three.users.calls))
     assert not three.router.called
+    assert () == three.router.never_called
+
+
+def test_clear_under_a_prefix(three: Log) -> None:
+    """A router under a prefix clears what is its own; what was removed is cleared with the whole."""
+    three.rest.calls.clear()
+    assert (0, 0, 2, 3) == tuple(
+        len(each.calls) for each in (three.rest, three.items, three.users, three.router)
+    )
+
+    three.users.remove()
+    three.router.calls.clear()
+    assert (0, 0) == (len(three.users.calls), len(three.router.calls))
 
 
 def test_repr(three: Log) -> None:
