@@ -41,12 +41,11 @@ class Kept:
 class Incoming:
     """A body, read piece by piece by one reader; who sends it waits while the reader is behind.
 
-    `pause` and `resume` stop and restart what feeds it.
+    `wait` is told when that begins (True), and when it ends.
     """
 
-    def __init__(self, pause: Callable[[], None], resume: Callable[[], None]) -> None:
-        self._pause = pause
-        self._resume = resume
+    def __init__(self, wait: Callable[[bool], None]) -> None:
+        self._wait = wait
         self._pieces: list[bytes] = []
         self._waiting = 0
         self._kept = Kept()
@@ -70,7 +69,7 @@ class Incoming:
         self._waiting = 0
         if self._paused:
             self._paused = False
-            self._resume()
+            self._wait(False)
         return data
 
     async def read(self) -> bytes:
@@ -99,7 +98,7 @@ class Incoming:
         self._waiting += len(data)
         if self._waiting > AHEAD and not self._paused and not self.ended:
             self._paused = True
-            self._pause()
+            self._wait(True)
         self._changed.set()
 
     def feed_eof(self) -> None:

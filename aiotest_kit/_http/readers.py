@@ -17,6 +17,7 @@ from yarl import URL
 from .body import Kept
 from .reply import reply_as_sent, with_body
 from .request import DEFAULT_PORTS, Origin, Request
+from .writers import is_chunked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from .body import Incoming
     from .reply import Reply
 
-__all__ = ["Refusal", "ReplyReader", "RequestReader", "refusal_of_length"]
+__all__ = ["Refusal", "ReplyReader", "RequestReader", "declared_length", "refusal_of_length"]
 
 Field = tuple[bytes, bytes]
 MOST_KEPT_FIELDS = 1024
@@ -135,13 +136,20 @@ class RequestReader:
             incoming.feed(data)
         self._body = []
 
+    def recall(self, data: bytes) -> Request | None:
+        """The request that the same bytes were before; None if they are not known."""
+        before = kept_requests.get((data, self.origin, self._by_host))
+        return before and before.with_body(before.body)
+
+    def remember(self, data: bytes, request: Request) -> None:
+        """Keep a request that came whole and alone, unless it is a long one."""
+        if len(data) <= LONGEST_KEPT_REQUEST:
+            if len(kept_requests) >= MOST_KEPT_REQUESTS:
+                kept_requests.clear()
+            kept_requests[data, self.origin, self._by_host] = request
+
     def feed(self, data: bytes) -> list[Request]:
         """The requests that `data` completes, in order; `error` is set where what follows is not HTTP."""
-        was_idle = self.is_idle
-        if was_idle:
-            before = kept_requests.get((data, self.origin, self._by_host))
-            if before is not None:
-                return [before.with_body(before.body)]
         parser = self._parser or self._begin()
         complete = self._complete = []
         self._feeding = len(data)
@@ -155,16 +163,7 @@ class RequestReader:
             self._held += self._feeding
             if self._held > LONGEST_HEAD and self.error is None:
                 self.error = HEAD_TOO_LONG
-        if was_idle and self.is_idle and len(complete) == 1 and self.upgrade is None:
-            self._keep(data, complete[0])
         return complete
-
-    def _keep(self, data: bytes, request: Request) -> None:
-        """Keep a request that came whole and alone, unless it is a long one."""
-        if len(data) <= LONGEST_KEPT_REQUEST:
-            if len(kept_requests) >= MOST_KEPT_REQUESTS:
-                kept_requests.clear()
-            kept_requests[data, self.origin, self._by_host] = request
 
     def close(self) -> None:
         """Let go of the parser, which holds on to the reader."""
@@ -198,7 +197,13 @@ class RequestReader:
         keep_alive = parser.should_keep_alive() and (method == "CONNECT" or not parser.should_upgrade())
         origin = host_of(self._headers, self.origin) if self._by_host else self.origin
         if not target.startswith("/"):
-            origin, target = self._read_target(method, target, origin)
+            try:
+                origin, target = read_target(method, target, origin)
+            except ValueError:
+                # As it came, but for what is no text: the client is to recognize it.
+                shown = self._target.decode("ascii", "backslashreplace")
+                self.error = Refusal(BAD_REQUEST, f"{method} {shown} has no target that names a host")
+                raise Refused from None
         headers = tuple(self._headers)
         self.unfinished = Request(method, origin, target, headers, b"", version, keep_alive)
         self._target = b""
@@ -254,17 +259,6 @@ class RequestReader:
         self.is_idle = True
         self._held = self._body_length = 0
         incoming.feed_eof()
-
-    def _read_target(self, method: str, target: str, origin: Origin) -> tuple[Origin, str]:
-        """The origin and path of a target in absolute-, authority- or asterisk-form (RFC 9112, 3.2)."""
-        if target == "*":
-            return origin, target
-        if method == "CONNECT":
-            return Origin.of(URL(f"https://{target}", encoded=True)), target
-        url = URL(target, encoded=True)
-        if not url.raw_host:
-            raise ValueError(f"{target!r} names no host")
-        return Origin.of(url), url.raw_path_qs
 
 
 class ReplyReader:
@@ -347,9 +341,30 @@ def named_origin(host: bytes, origin: Origin) -> Origin:
     return Origin(origin.scheme, (address or name).decode().lower(), number) if number < 65536 else origin
 
 
+def read_target(method: str, target: str, origin: Origin) -> tuple[Origin, str]:
+    """The origin and path of a target in absolute-, authority- or asterisk-form (RFC 9112, 3.2).
+
+    Raises:
+        ValueError: it names no host.
+    """
+    if target == "*":
+        return origin, target
+    url = URL(f"https://{target}" if method == "CONNECT" else target, encoded=True)
+    if not url.raw_host:
+        raise ValueError
+    return Origin.of(url), target if method == "CONNECT" else url.raw_path_qs
+
+
+def declared_length(request: Request) -> int:
+    """The length of the body of a request of which the head has come; 0 if that does not tell."""
+    if is_chunked(request):
+        return 0
+    for name, value in request.raw_headers:
+        if name.lower() == b"content-length":
+            return int(value)
+    return 0
+
+
 def refusal_of_length(request: Request) -> Refusal | None:
     """Why a request of which the head has come is refused for the length of its body, if it is."""
-    for name, value in request.raw_headers:
-        if name.lower() == b"content-length" and int(value) > LONGEST_BODY:
-            return BODY_TOO_LONG
-    return None
+    return BODY_TOO_LONG if declared_length(request) > LONGEST_BODY else None

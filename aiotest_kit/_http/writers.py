@@ -128,10 +128,13 @@ def render(reply: Reply, request: Request) -> bytes:
 def closes(reply: Reply, request: Request) -> bool:
     """Whether the connection ends with this reply.
 
-    It does where the client or the reply says so, and where a reply promises more bytes than it has: the
-    client would wait for them.
+    It does behind a CONNECT, where the client or the reply says so, and where a reply promises more bytes
+    than it has: the client would wait for them.
     """
     if not request.keep_alive or "close" in reply.headers.get("Connection", "").lower():
+        return True
+    if request.method == "CONNECT":
+        # What follows was meant for the other end of a tunnel that there is not.
         return True
     promised = reply.headers.get(CONTENT_LENGTH, "0")
     has_body = request.method != "HEAD" and reply.status not in NO_BODY

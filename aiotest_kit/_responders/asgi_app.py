@@ -15,7 +15,7 @@ from aiohttp import WSMsgType, web
 
 from .._asyncio.tasks import uncancel
 from .._http.reply import reply_as_sent
-from .exchange import Early
+from .exchange import WHEN_CLIENT_GOES, Early
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -177,6 +177,8 @@ class AsgiExchange:
         self._read_to_end = False
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._has_asked = False
+        self._is_lost = False
+        """Whether something could not be sent, since the client has gone."""
 
     async def run(self) -> None:
         """Call the app; it has to answer.
@@ -192,10 +194,10 @@ class AsgiExchange:
         except BaseException as exc:  # pytest's outcomes are no Exceptions
             if self._complete:
                 self._exchange.note_failure(exc)
-            elif not (incoming.broken and isinstance(exc, Exception)):
+            elif not ((incoming.broken or self._is_lost) and isinstance(exc, Exception)):
                 raise
             return
-        if not self._complete and not incoming.broken:
+        if not (self._complete or incoming.broken or self._is_lost):
             raise RuntimeError("the mounted ASGI app returned without a whole response")
 
     async def receive(self) -> Message:
@@ -245,12 +247,18 @@ class AsgiExchange:
         try:
             await exchange.write(data)
         except Exception:
-            # The client has gone, which the app is told when it receives.
+            # The app is told when it receives.
+            self._is_lost = True
             return
         if not more:
             self._complete = True
             exchange.finish()
             self.over.set_result(None)
+
+
+def has_gone(request: web.BaseRequest) -> bool:
+    """Whether the connection of a request has ended."""
+    return request.transport is None or request.transport.is_closing()
 
 
 class AsgiSocket:
@@ -278,7 +286,8 @@ class AsgiSocket:
         try:
             await self._app(self._scope, self.receive, self.send)
         except Exception as exc:
-            self._exchange.note_failure(exc)
+            if not (isinstance(exc, WHEN_CLIENT_GOES) and has_gone(request)):
+                self._exchange.note_failure(exc)
             if self._ws is None:
                 return web.Response(status=500)
             await self._ws.close(code=1011)
@@ -304,6 +313,9 @@ class AsgiSocket:
         kind = message["type"].removeprefix("websocket.")
         if kind == "accept":
             assert self._request is not None
+            if has_gone(self._request):
+                # The app is told when it receives.
+                return
             chosen = message.get("subprotocol")
             ws = web.WebSocketResponse(protocols=[chosen] if chosen else [])
             for name, value in message.get("headers", ()):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NOTE_FAILURE",
+    "WHEN_CLIENT_GOES",
     "Answer",
     "ConnectFault",
     "Early",
@@ -34,6 +35,9 @@ __all__ = [
 
 NOTE_FAILURE = "aiotest_kit.note_failure"
 """Under this name a connection that was handed over tells what keeps an error of the code behind it."""
+
+WHEN_CLIENT_GOES = (OSError, EOFError, RuntimeError)
+"""What a server's code is told when its client has gone, which is no fault of its own."""
 
 
 class Exchange(Protocol):

@@ -15,7 +15,8 @@ import httptools
 
 from .._http.readers import ReplyReader
 from .._http.writers import CONTINUE, chunk, expects_continue, is_chunked, last_chunk, request_head
-from .._responders.exchange import NOTE_FAILURE
+from .._responders.exchange import NOTE_FAILURE, WHEN_CLIENT_GOES
+from .._transport.flow_control import ClientGone
 from .._transport.socket_info import implied_context
 from .exchange import Line, PlayedExchange
 
@@ -68,6 +69,13 @@ class Turn:
         if reply.complete and not self.over.done():
             self.over.set_result(None)
 
+    def lose(self) -> None:
+        """Take note that the rest of the reply will not come."""
+        if not self.over.done():
+            self.over.set_exception(ClientGone())
+            # The answer may have ended before: then nobody waits for it.
+            self.over.exception()
+
 
 # The mixin is what `loop.sendfile` asks of a transport before it falls back to reading and writing.
 class Guest(transports._FlowControlMixin, asyncio.Transport):
@@ -90,7 +98,9 @@ class Guest(transports._FlowControlMixin, asyncio.Transport):
         self._reading = asyncio.Event()
         self._reading.set()
         self._owns = False
+        self._is_new = True
         protocol.connection_made(self)
+        asyncio.get_running_loop().call_soon(self._settle)
 
     # For the peer.
 
@@ -105,6 +115,8 @@ class Guest(transports._FlowControlMixin, asyncio.Transport):
     def own(self) -> None:
         """Have the connection for good: what comes is not kept back by the peer any more."""
         self._owns = True
+        if not self._reading.is_set():
+            self._transport.pause_reading()
 
     def receive(self, data: bytes) -> None:
         """Give bytes to the protocol."""
@@ -126,9 +138,23 @@ class Guest(transports._FlowControlMixin, asyncio.Transport):
 
     def lose(self, exc: Exception | None) -> None:
         """Tell the protocol that the connection is over, once."""
-        if not self._lost:
-            self._lost = self._closing = True
+        if self._lost:
+            return
+        self._lost = self._closing = True
+        self._reading.set()
+        if self._turn is not None:
+            self._turn.lose()
+        if not self._is_new:
             self._protocol.connection_lost(exc)
+
+    def _settle(self) -> None:
+        """Tell the protocol of an end that came in the turn of the loop of the beginning.
+
+        What aiohttp's server does first, in a task, takes the connection for one that is there.
+        """
+        self._is_new = False
+        if self._lost:
+            self._protocol.connection_lost(None)
 
     # For the protocol: a transport.
 
@@ -239,10 +265,6 @@ class Through(asyncio.Protocol):
         self._peer.resume_writing()
 
 
-WHEN_CLIENT_GOES = (OSError, EOFError, RuntimeError)
-"""What a server's code is told when its client has gone, which is no fault of its own."""
-
-
 class OwnLine(Line, Protocol):
     """A connection of one's own."""
 
@@ -284,7 +306,11 @@ class OwnExchange(PlayedExchange):
         return self._incoming
 
     async def hand_over(self, server: Callable[[], asyncio.Protocol], target: str | None = None) -> None:
-        """Have the request answered by a protocol that `server` makes."""
+        """Have the request answered by a protocol that `server` makes.
+
+        Raises:
+            ClientGone: the connection has ended, or what comes of the body is not HTTP.
+        """
         request = self.request
         guest = self._own_line.guest_of(server, request.origin)
         turn = Turn(
@@ -296,6 +322,11 @@ class OwnExchange(PlayedExchange):
             await turn.over
             if turn.reply.switched:
                 await self.incoming.gone()
+        except ConnectionResetError:
+            # Not before it has no part in the connection, which it would close.
+            guest.retire()
+            guest.lose(None)
+            raise ClientGone from None
         finally:
             guest.retire()
             self.call.reply = turn.reply.whole
@@ -332,7 +363,8 @@ class OwnExchange(PlayedExchange):
         self._head = self.call.reply = head
 
     def _guest_failed(self, exc: BaseException) -> None:
-        if not (self.incoming.broken and isinstance(exc, WHEN_CLIENT_GOES)):
+        has_gone = self.incoming.broken or self._own_line.transport.is_closing()
+        if not (has_gone and isinstance(exc, WHEN_CLIENT_GOES)):
             self.note_failure(exc)
 
     def ended(self, attempts: Attempts | None, token: Token, step: Step) -> None:

@@ -9,7 +9,6 @@ made.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from .._asyncio.tasks import new_task
@@ -31,12 +30,15 @@ from .._routing.handler_errors import HandlerError
 from .._routing.route import Hit, Route
 from .._transport.flow_control import ClientGone, Flow
 from .delegation import Guest, OwnExchange, Through
+from .discarding import Discarding
 from .exchange import open_streams
+from .pipeline import Pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .._http.call import Client
+    from .._http.readers import Refusal
     from .._http.request import Origin, Request
     from .._routing.sequence import Step
     from .._routing.table import Finder, Miss
@@ -44,12 +46,6 @@ if TYPE_CHECKING:
     from .retries import Attempt, Attempts, Token
 
 __all__ = ["Peer"]
-
-MOST_QUEUED = 32
-"""Pipelined requests that are read ahead of the one being answered."""
-
-LINGERING_TIME = 10.0
-"""Seconds in which a client that has the last reply may go on with its request, as with aiohttp's server."""
 
 
 class Peer(Flow):
@@ -70,15 +66,18 @@ class Peer(Flow):
     _tunnel: Tunnel | None = None
     """What the client asked a proxy for, of which this plays the part."""
     _token: Token = (None, 0)
-    _head_of: Request | None = None
-    """The unfinished request that was looked up by its head."""
     _incoming: Incoming | None = None
     _guests: dict[object, Guest] | None = None
-    _queue: deque[Request] | None = None
     _task: asyncio.Task[None] | None = None
     redial: Redial | None = None
     _exchange: OwnExchange | None = None
     _ends_with_connection = True
+    _body_is_full = False
+    """Whether the reader of a body is behind."""
+    _is_held_back = False
+    """Whether what comes is left where it is, for now."""
+    _has_replied = False
+    """Whether the request that was answered last has a reply."""
 
     def __init__(
         self,
@@ -92,8 +91,7 @@ class Peer(Flow):
         self.fail = fail
         self._finder = finder
         self._connections = connections
-        self._reader = RequestReader(origin, by_host=fail is None)
-        self._seen: list[bytes] = []
+        self._pipeline = Pipeline(RequestReader(origin, by_host=fail is None))
 
     def expect(self, finder: Finder, client: Client, attempts: Attempts, token: Token) -> None:
         """Say who asks the next request: what it asked of the connection, and which call it belongs to."""
@@ -118,6 +116,8 @@ class Peer(Flow):
         A call that has the connection fails. It must not be taken for one whose connection dropped, which
         aiohttp would send again, to the network this time.
         """
+        if self._lost:
+            return
         if self.fail is not None and not self.client_has_gone():
             self.fail(mock_closed(self.answered and self.answered.route))
         self.transport.abort()
@@ -132,35 +132,20 @@ class Peer(Flow):
 
     def data_received(self, data: bytes) -> None:
         """Answer the requests that `data` completes."""
-        self._seen.append(data)
-        requests = self._reader.feed(data)
-        for request in requests:
-            if self.transport.is_closing():
-                # The answer before was the last one on this connection.
-                break
-            if self._task is None:
-                self._serve(request)
-            else:
-                if self._queue is None:
-                    self._queue = deque()
-                self._queue.append(request)
-                if len(self._queue) >= MOST_QUEUED:
-                    self.transport.pause_reading()
-        if requests:
-            self._seen = []
-        if self._reader.error is not None:
-            self._give_up()
-            return
-        if self._reader.unfinished is not None:
-            self._look_ahead(self._reader.unfinished)
+        pipeline = self._pipeline
+        pipeline.feed(data)
+        if pipeline.reader.error is not None and pipeline.reader.is_diverted and self._incoming is not None:
+            # The rest of the body will never come.
+            self._incoming.lose()
+        self._go_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End what is being answered; a script learns of it from its reader."""
         super().connection_lost(exc)
         if self._task is None:
             self._connections.discard(self)
-        self._queue = None
-        self._reader.close()
+        self._pipeline.clear()
+        self._pipeline.reader.close()
         if self._incoming is not None:
             self._incoming.lose()
         for guest in list((self._guests or {}).values()):
@@ -179,8 +164,38 @@ class Peer(Flow):
         super().resume_writing()
         for guest in (self._guests or {}).values():
             guest.resume_writing()
+        self._go_on()
 
     # One request after the other.
+
+    def _go_on(self) -> None:
+        """Answer what has come, as long as nothing has to be waited for."""
+        pipeline = self._pipeline
+        while self._task is None and self._drained is None and not self.transport.is_closing():
+            request = pipeline.take()
+            if request is not None:
+                self._serve(request)
+                pipeline = self._pipeline
+                continue
+            request = pipeline.take_head()
+            if request is not None:
+                self._serve_head(request)
+            elif pipeline.reader.error is not None:
+                self._give_up(pipeline.reader.error)
+                return
+            else:
+                break
+        self._hold_back()
+
+    def _hold_back(self) -> None:
+        """Leave what comes where it is, as long as there is enough to do."""
+        is_full = self._body_is_full or self._pipeline.is_full
+        if is_full is not self._is_held_back and not self.transport.is_closing():
+            self._is_held_back = is_full
+            if is_full:
+                self.transport.pause_reading()
+            else:
+                self.transport.resume_reading()
 
     def _serve(self, request: Request) -> None:
         attempts = self._attempts
@@ -197,7 +212,7 @@ class Peer(Flow):
         if request.method == "CONNECT":
             self._tunnel = Tunnel(request)
             self._finder.add_tunnel(self._tunnel)
-            if not answers_connect(outcome):
+            if self.fail is not None and not answers_connect(outcome):
                 self._open_tunnel(request)
                 return
         if isinstance(outcome, Hit):
@@ -220,43 +235,18 @@ class Peer(Flow):
     def _send(self, reply: Reply, request: Request) -> None:
         """Send a whole reply, and end the connection if it is the last."""
         self.transport.write(render(reply, request))
-        if closes(reply, request) or self._reader.upgrade is not None:
+        if closes(reply, request):
             self.transport.close()
 
-    def _give_up(self) -> None:
-        """Say what is wrong with what came, once all that came before it has been answered."""
-        refusal = self._reader.error
-        assert refusal is not None
-        if self._task is not None:
-            self.transport.pause_reading()
-        elif not self.transport.is_closing():
+    def _give_up(self, refusal: Refusal) -> None:
+        """Say what is wrong with what came, now that all that came before it has been answered."""
+        if not (self._has_replied and self._pipeline.reader.is_diverted):
             self.transport.write(refusal.render())
-            self.linger()
+        self.linger()
 
     def linger(self) -> None:
-        """Send no more, and drop what the client still sends of its request, before the connection is closed.
-
-        Closed with bytes unread, a connection is reset, and the reply may be lost (RFC 9112, 9.6).
-        """
-        transport = self.transport
-        transport.set_protocol(Discarding(self, self._reader))
-        transport.resume_reading()
-        if transport.can_write_eof():
-            transport.write_eof()
-        elif self._reader.error is None:
-            # TLS has no half-closed connections: the end comes with that of the request, or after some time.
-            self.loop.call_later(LINGERING_TIME, transport.close)
-        else:
-            transport.close()
-
-    def _look_ahead(self, unfinished: Request) -> None:
-        """Look up a request of which only the head has come, once it is its turn."""
-        if self._reader.is_diverted:
-            # It is being answered, and what was seen of it is not needed again.
-            self._seen = []
-        elif unfinished is not self._head_of and self._task is None and not self.transport.is_closing():
-            self._head_of = unfinished
-            self._serve_head(unfinished)
+        """Send no more, and drop what the client still sends of its request, before the connection ends."""
+        Discarding(self, self._stop_reading(), self.transport).begin(self.loop)
 
     def _serve_head(self, request: Request) -> None:
         """Answer a request whose body is still to come, where its route does so; else ask for the body."""
@@ -276,18 +266,16 @@ class Peer(Flow):
             return
         refusal = refusal_of_length(request)
         if refusal is not None:
-            self._reader.error = refusal
-            self._give_up()
+            self._pipeline.reader.error = refusal
         elif expects_continue(request):
             self.transport.write(CONTINUE)
 
     def _open_tunnel(self, request: Request) -> None:
         """Do as a proxy does that is asked to CONNECT (RFC 9110, 9.3.6)."""
-        tunnelled = self._reader.upgrade or b""
-        self._reader = RequestReader(request.origin, by_host=self.fail is None)
+        tunnelled = self._pipeline.reader.upgrade or b""
+        self._pipeline = Pipeline(RequestReader(request.origin))
         self.transport.write(CONNECT_ESTABLISHED)
-        if tunnelled:
-            self.data_received(tunnelled)
+        self._pipeline.feed(tunnelled)
 
     def _answer_hit(self, request: Request, hit: Hit) -> None:
         route = hit.route
@@ -307,7 +295,9 @@ class Peer(Flow):
         answer = step.answer
         self._ends_with_connection = not (isinstance(answer, Early) and answer.outlives_client)
         if isinstance(answer, Raw):
-            exchange.streams = open_streams(self, self._seen)
+            rest = self._pipeline.take_rest()
+            self._stop_reading().close()
+            exchange.streams = open_streams(self, rest)
         elif route.is_early or isinstance(answer, Early):
             # From now on its body is not the reader's to keep.
             _ = exchange.incoming
@@ -321,14 +311,14 @@ class Peer(Flow):
         request = call.request
         reply = step.answer
         assert isinstance(reply, Reply)
-        if request.version == "1.1" and request.keep_alive and request.method != "HEAD":
+        if request.version == "1.1" and request.keep_alive and request.method not in ("HEAD", "CONNECT"):
             data, last = reply.sent_as or reply.remember(render(reply, request), closes(reply, request))
         else:
             data, last = render(reply, request), closes(reply, request)
         self.transport.write(data)
         call.reply = reply
         call.elapsed = 0.0
-        if last or self._reader.upgrade is not None:
+        if last:
             self.transport.close()
 
     def _refuse(self, miss: Miss) -> None:
@@ -361,78 +351,66 @@ class Peer(Flow):
             exchange.handler_failed(exc, route)
         finally:
             exchange.ended(self._attempts, self._token, step)
+            self._has_replied = exchange.call.reply is not None
             self._task = self._exchange = self._incoming = None
+            self._body_is_full = False
             if self._lost:
                 self._connections.discard(self)
-        if self._lost or self.transport.is_closing():
-            return
-        if self._reader.upgrade is not None and not self._queue:
+        if self._pipeline.upgrades:
+            # What follows is not HTTP, and nobody wanted it.
             self.transport.close()
-        elif self._queue:
-            self.transport.resume_reading()
-            while self._queue and self._task is None:
-                self._serve(self._queue.popleft())
-        if self._reader.error is not None:
-            self._give_up()
-        elif self._reader.unfinished is not None:
-            self._look_ahead(self._reader.unfinished)
+        self._go_on()
 
     def divert(self, request: Request) -> Incoming:
         """The body of a request as it comes, from its first byte."""
-        incoming = self._incoming = Incoming(self.transport.pause_reading, self.transport.resume_reading)
-        if self._reader.unfinished is request:
-            self._reader.divert(incoming)
-        else:
-            incoming.feed(request.body)
-            incoming.feed_eof()
+        incoming = self._incoming = Incoming(self._wait_for_reader)
+        self._pipeline.divert(request, incoming)
         return incoming
+
+    def _wait_for_reader(self, is_full: bool) -> None:
+        """Take note whether the reader of a body is behind."""
+        self._body_is_full = is_full
+        self._hold_back()
+
+    def _stop_reading(self) -> RequestReader:
+        """The reader of what came so far; somebody else takes what comes from now on."""
+        reader = self._pipeline.reader
+        self._pipeline = Pipeline(RequestReader(reader.origin))
+        self._body_is_full = False
+        self._hold_back()
+        return reader
 
     @property
     def upgrades(self) -> bool:
         """Whether the client asked for another protocol behind its request."""
-        return self._reader.upgrade is not None
+        return self._pipeline.upgrades
 
     def guest_of(self, server: Callable[[], asyncio.Protocol], origin: Origin) -> Guest:
-        """The protocol that a server has on this connection, made if it has none yet."""
+        """The protocol that a server has on this connection, made if it has none yet.
+
+        Raises:
+            ClientGone: the connection has ended.
+        """
         if self._guests is None:
             self._guests = {}
+        if self._lost or self.transport.is_closing():
+            raise ClientGone
         guest = self._guests.get(server)
         if guest is None or guest.is_closing():
             guest = self._guests[server] = Guest(server(), self.transport, origin)
-            if self._drained is not None:
-                guest.pause_writing()
         return guest
 
     def give_away(self, guest: Guest) -> None:
         """Leave the connection to a guest for good, beginning with what followed the request."""
+        reader = self._pipeline.reader
+        tunnelled, reader.upgrade = reader.upgrade, b""
+        self._hold_back()
         guest.own()
         self.transport.set_protocol(Through(guest, self))
-        if self._reader.upgrade:
-            guest.receive(self._reader.upgrade)
+        if tunnelled:
+            guest.receive(tunnelled)
 
 
 def answers_connect(outcome: Hit | Miss) -> bool:
     """Whether a route answers a CONNECT itself; one for any method is meant for what the tunnel carries."""
     return isinstance(outcome, Hit) and "CONNECT" in outcome.route.pattern.methods
-
-
-class Discarding(asyncio.Protocol):
-    """The rest of a connection whose last reply was sent: what still comes is dropped.
-
-    It ends with the request, or, where that cannot be read any more, when the client closes it.
-    """
-
-    def __init__(self, peer: Peer, reader: RequestReader) -> None:
-        self._peer = peer
-        self._reader = reader
-
-    def data_received(self, data: bytes) -> None:
-        """Drop it, and close the connection behind the request."""
-        if self._reader.error is None:
-            self._reader.feed(data)
-            if not self._reader.is_diverted:
-                self._peer.transport.close()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the peer."""
-        self._peer.connection_lost(exc)

@@ -44,6 +44,8 @@ class Flow(asyncio.Protocol):
         for waiter in (self._drained, self._ended):
             if waiter is not None and not waiter.done():
                 waiter.set_exception(ClientGone())
+                # Nobody may wait for it: then there is nothing to tell.
+                waiter.exception()
 
     def pause_writing(self) -> None:
         """The client takes no more for now."""
@@ -61,7 +63,8 @@ class Flow(asyncio.Protocol):
         Raises:
             ClientGone: it never will.
         """
-        if self._lost:
+        if self._lost or self.transport.is_closing():
+            # The protocol is told a turn of the loop later.
             raise ClientGone
         if self._drained is not None:
             await self._drained

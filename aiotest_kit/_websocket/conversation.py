@@ -10,14 +10,14 @@ import asyncio
 import inspect
 from typing import TYPE_CHECKING, Any
 
+from aiohttp import web
+
 from .._responders.exchange import Early
 from .connection import LONGEST_REASON, RecordedWebSocket, WebSocketConnection
 from .script import ScriptFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from aiohttp import web
 
     from .._responders.exchange import Exchange
     from .connection import WebSocketOptions
@@ -66,7 +66,9 @@ class Conversation(Early):
 
     async def _serve(self, exchange: Exchange, request: web.BaseRequest) -> web.StreamResponse:
         transport = request.transport
-        assert transport is not None
+        if transport is None or transport.is_closing():
+            # There is nobody to talk to; nothing of what is returned is sent.
+            return web.Response()
         ws = RecordedWebSocket(self._options, transport)
         await ws.prepare(request)
         connection = WebSocketConnection(exchange.request, ws)

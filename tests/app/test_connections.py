@@ -77,6 +77,7 @@ async def never(request: web.Request) -> web.StreamResponse:
 async def connection() -> Connection:
     made = Connection(StubServer(web.Application()), never, never)
     made.behind = Behind()
+    made.connection_made(connected(made.loop, asyncio.Protocol(), asyncio.Protocol(), ("192.0.2.1", 80)))
     return made
 
 

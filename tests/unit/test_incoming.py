@@ -10,7 +10,7 @@ from aiotest_kit._http.body import AHEAD, MOST_KEPT, Incoming
 class Sender:
     def __init__(self) -> None:
         self.heard: list[str] = []
-        self.incoming = Incoming(lambda: self.heard.append("pause"), lambda: self.heard.append("resume"))
+        self.incoming = Incoming(lambda is_full: self.heard.append("pause" if is_full else "resume"))
 
 
 @pytest.fixture

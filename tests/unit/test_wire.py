@@ -555,7 +555,7 @@ def test_a_request_is_passed_on_for_another_target() -> None:
 def test_a_diverted_body(cut: int) -> None:
     """A body that is diverted is not returned, whatever of it had come; the next request is."""
     reader = RequestReader(API)
-    incoming = Incoming(lambda: None, lambda: None)
+    incoming = Incoming(lambda is_full: None)
 
     assert [] == reader.feed(CHUNKED[:cut])
     reader.divert(incoming)
