@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import parse_qsl
@@ -240,6 +241,9 @@ def at_once(awaitable: Awaitable[T], why_not: str) -> T:
     except StopIteration as done:
         result: T = done.value
         return result
+    with suppress(asyncio.CancelledError, StopIteration, AttributeError):
+        # Not closed: up to Python 3.12 that leaves what waits in an async generator as it is.
+        steps.throw(asyncio.CancelledError)
     raise UsageError(why_not)
 
 

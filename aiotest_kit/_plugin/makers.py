@@ -7,8 +7,8 @@ aiohttp's sessions and asyncio's loops. Knows nothing of pytest.
 from __future__ import annotations
 
 import asyncio
-import inspect
 import os
+import sys
 import threading
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -333,13 +333,14 @@ def package_of(frame: FrameType) -> str:
 
 def place_now() -> Place:
     """The user's code that is being run; nowhere if it is only what runs the loop."""
-    return place_from(inspect.currentframe())
+    return place_from(sys._getframe(1))
 
 
 def place_of_call() -> Place:
     """The user's code that made the call of a session which is being run: not a middleware of the session."""
-    frame = inspect.currentframe()
-    outer = frame
+    # Not this function's own: a frame that has itself as a variable would keep all callers' until collected.
+    frame = sys._getframe(1)
+    outer: FrameType | None = frame
     while outer is not None and outer.f_code is not REQUEST_CODE:
         outer = outer.f_back
     return place_from(outer or frame)

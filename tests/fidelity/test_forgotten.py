@@ -37,6 +37,7 @@ async def speak_and_forget(session: aiohttp.ClientSession, gone: asyncio.Event) 
 
 
 @pytest.mark.usefixtures("faults")
+@pytest.mark.aiotest(leaks="off")
 async def test_websocket(door: Door, network: Network) -> None:
     """The server of a forgotten websocket learns of its end."""
     for is_real in (True, False):
@@ -79,6 +80,7 @@ async def test_response(door: Door) -> None:
 
 
 @pytest.mark.usefixtures("faults")
+@pytest.mark.aiotest(leaks="off")
 @pytest.mark.filterwarnings("ignore:Unclosed:ResourceWarning")
 async def test_session(door: Door) -> None:
     """Nothing holds a forgotten session, or the connector whose connections it has pooled."""

@@ -473,6 +473,7 @@ async def test_sync_mock_ends_what_still_answers(settle: Settle) -> None:
         assert {asyncio.current_task()} == asyncio.all_tasks()
 
 
+@pytest.mark.aiotest(leaks="off")
 async def test_unclosed_session_still_warns() -> None:
     """A session that nobody closes warns as ever: the mock hides nothing, and does not keep it alive."""
     with warnings.catch_warnings(record=True) as caught:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.loops import LOOP
 
-from .conftest import Ran, Suite
+from .conftest import PLUGIN, Ran, Suite
 
 PRELUDE = """
 import asyncio, gc, socket
@@ -179,6 +179,8 @@ async def wide():
 ALLOWED = ("-W", "ignore::pytest.PytestUnraisableExceptionWarning", "-W", "ignore::ResourceWarning")
 
 # pytestmark = asyncio_only
+
+pytestmark = pytest.mark.aiotest(leaks="off")
 
 
 def body(text: str) -> str:
@@ -376,7 +378,8 @@ async def test_it(request):
     assert "aiohttp.client" == aiohttp.ClientSession.__init__.__globals__["__name__"]
 """
     )
-    suite.run().outcomes(passed=1)
+    # In this process, these very tests may be checked.
+    suite.run_alone("-p", PLUGIN).outcomes(passed=1)
 
 
 def test_nothing_is_left(suite: Suite) -> None:

@@ -358,6 +358,8 @@ def pytest_unconfigure():
         vars(module).get("kept", []).clear()
 """
 
+pytestmark = pytest.mark.aiotest(leaks="off")
+
 
 def body(text: str) -> str:
     return "\n".join(f"    {line}" for line in text.strip("\n").splitlines())

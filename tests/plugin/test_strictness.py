@@ -577,6 +577,7 @@ async def test_it(aiohttp_mock):
     suite.run().outcomes(passed=1)
 
 
+@pytest.mark.aiotest(leaks="off")
 def test_a_script_that_is_not_finished(pytester: pytest.Pytester) -> None:
     """A websocket's script that still expects something fails the test, unless the policy allows it."""
     pytester.makepyfile(

@@ -520,9 +520,11 @@ class TestOutside:
         """Calls are named."""
         release = threading.Event()
         async with virtual_time(patience=0.05):
+            sleeping = asyncio.ensure_future(asyncio.sleep(5))
             with pytest.raises(VirtualTimeError) as caught:
-                await asyncio.gather(asyncio.to_thread(release.wait), asyncio.sleep(5))
+                await asyncio.gather(asyncio.to_thread(release.wait), sleeping)
             release.set()
+            sleeping.cancel()
             await asyncio.sleep(0)
         assert "waiting for Event.wait in an executor;" in str(caught.value)
 

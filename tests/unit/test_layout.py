@@ -33,6 +33,7 @@ NOT_AIOHTTPS: dict[tuple[str, str], str] = {
     ("_location", "_getframe"): "sys",
     ("_plugin.hooks", "_fixtureinfo"): "pytest",
     ("_plugin.leaks", "_server"): "asyncio",
+    ("_plugin.makers", "_getframe"): "sys",
 }
 
 # What touches them, for a client and for a server.

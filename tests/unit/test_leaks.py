@@ -13,6 +13,8 @@ import pytest
 from aiotest_kit._location import shown_path
 from aiotest_kit._plugin.leaks import LeakCheck, Makers
 
+pytestmark = pytest.mark.aiotest(leaks="off")
+
 
 async def nothing() -> None:
     pass

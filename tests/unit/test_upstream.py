@@ -318,7 +318,9 @@ async def test_end_of_answers() -> None:
         calls = [asyncio.ensure_future(session.get(up.url / route.name)) for route in named(up)]
         await up.wait(4)
         await up.stop()
-        await asyncio.gather(*calls, return_exceptions=True)
+        for answer in await asyncio.gather(*calls, return_exceptions=True):
+            if isinstance(answer, aiohttp.ClientResponse):
+                answer.close()
 
     assert {"handler", "script"} == set(ended)
     assert not up.tasks
