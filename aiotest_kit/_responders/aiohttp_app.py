@@ -160,7 +160,9 @@ class Served(Early):
         """
         expected = exchange.request.headers.get(hdrs.EXPECT, "")
         if exchange.request.version == "1.1" and expected and expected.lower() != "100-continue":
-            await exchange.send(Reply(417, text=f"Unknown Expect: {expected}"))
+            # What the client sent may be no text, and is shown escaped.
+            text = f"Unknown Expect: {expected}".encode("utf-8", "backslashreplace")
+            await exchange.send(Reply(417, body=text, content_type="text/plain; charset=utf-8"))
             return
         exchange.ask_for_body()
         loop = asyncio.get_running_loop()

@@ -31,6 +31,7 @@ AsgiApplication: TypeAlias = "Callable[[Any, Any, Any], Awaitable[None]]"
 """A coroutine function of scope, receive and send."""
 
 VERSIONS = {"version": "3.0", "spec_version": "2.3"}
+BAD_HANDSHAKE = "this is not a websocket's handshake (RFC 6455, 4.2.1)"
 ABNORMAL_CLOSURE = 1006
 """The close code where none was received (RFC 6455, 7.1.5)."""
 
@@ -164,6 +165,15 @@ def is_handshake(request: Request) -> bool:
     return request.method == "GET" and request.headers.get("Upgrade", "").strip().lower() == "websocket"
 
 
+def is_complete(handshake: web.BaseRequest) -> bool:
+    """Whether a handshake has all that RFC 6455, 4.2.1 asks of it."""
+    try:
+        return web.WebSocketResponse().can_prepare(handshake).ok
+    except ValueError:
+        # Something in it is no text.
+        return False
+
+
 class AsgiExchange:
     """One request that an app answers; `over` is done when the client has been sent all of the reply."""
 
@@ -281,7 +291,9 @@ class AsgiSocket:
         self._request: web.BaseRequest | None = None
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Call the app."""
+        """Call the app, unless it is no handshake that came: then a server does not ask it."""
+        if not is_complete(request):
+            return web.Response(status=400, text=BAD_HANDSHAKE)
         self._request = request
         try:
             await self._app(self._scope, self.receive, self.send)

@@ -12,6 +12,7 @@ from aiohttp import WSMsgType, web
 from aiohttp.test_utils import TestServer
 
 from aiotest_kit import Router, UnmatchedRequest, UsageError, mock
+from aiotest_kit._responders.asgi_app import BAD_HANDSHAKE
 from tests.parity.test_websockets import settled
 
 from .conftest import Way, endless_ticks
@@ -521,6 +522,27 @@ async def test_an_asgi_websocket_that_is_refused_or_closed(way: Way) -> None:
         await way.session.ws_connect(f"{way.origin}/refused")
     async with way.session.ws_connect(f"{way.origin}/closed") as ws:
         assert (WSMsgType.CLOSE, 4000, "why") == await ws.receive()
+
+
+BAD_HANDSHAKES = {
+    "no key": {},
+    "bad key": {"Sec-WebSocket-Key": "\xe9"},
+    "version": {"Sec-WebSocket-Key": "MDEyMzQ1Njc4OWFiY2RlZg==", "Sec-WebSocket-Version": "12"},
+    "connection": {"Sec-WebSocket-Key": "MDEyMzQ1Njc4OWFiY2RlZg==", "Connection": "keep-alive"},
+}
+
+
+@pytest.mark.parametrize("fields", BAD_HANDSHAKES.values(), ids=BAD_HANDSHAKES)
+async def test_a_bad_handshake_at_an_asgi_app(way: Way, fields: dict[str, str]) -> None:
+    """It is refused without the app, as by any server, and is no error of the app."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        assert "lifespan" == scope["type"]
+
+    way.mount(app)
+    headers = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"} | fields
+    async with way.session.get(f"{way.origin}/", headers=headers) as response:
+        assert (400, BAD_HANDSHAKE) == (response.status, await response.text())
 
 
 # ---- the life of an app ----
