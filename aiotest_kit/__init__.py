@@ -21,7 +21,6 @@ Names are imported when they are first used, so that a test run that does not ne
 """
 
 from importlib import import_module
-from types import FunctionType
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
@@ -149,16 +148,15 @@ HOMES = {
 """The public names, by the module that has them."""
 
 # Type checkers read the imports above: a name that is not among them is an error.
-if not TYPE_CHECKING:
+if not TYPE_CHECKING:  # pragma: no branch
     __all__ = sorted(["__version__", *" ".join(HOMES.values()).split()])
 
     def __getattr__(name):
         for module, names in HOMES.items():
             if name in names.split():
                 value = getattr(import_module(f".{module}", __name__), name)
-                if isinstance(value, (type, FunctionType)):
-                    # A user reads `aiotest_kit.Router`, in tracebacks and in documentation.
-                    value.__module__ = __name__
+                # A user reads `aiotest_kit.Router`, in tracebacks and in documentation.
+                value.__module__ = __name__
                 globals()[name] = value
                 return value
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

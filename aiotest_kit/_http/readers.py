@@ -357,12 +357,8 @@ def read_target(method: str, target: str, origin: Origin) -> tuple[Origin, str]:
 
 def declared_length(request: Request) -> int:
     """The length of the body of a request of which the head has come; 0 if that does not tell."""
-    if is_chunked(request):
-        return 0
-    for name, value in request.raw_headers:
-        if name.lower() == b"content-length":
-            return int(value)
-    return 0
+    lengths = [value for name, value in request.raw_headers if name.lower() == b"content-length"]
+    return int(lengths[0]) if lengths and not is_chunked(request) else 0
 
 
 def refusal_of_length(request: Request) -> Refusal | None:

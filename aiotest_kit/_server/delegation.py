@@ -115,8 +115,6 @@ class Guest(transports._FlowControlMixin, asyncio.Transport):
     def own(self) -> None:
         """Have the connection for good: what comes is not kept back by the peer any more."""
         self._owns = True
-        if not self._reading.is_set():
-            self._transport.pause_reading()
 
     def receive(self, data: bytes) -> None:
         """Give bytes to the protocol."""
@@ -356,6 +354,7 @@ class OwnExchange(PlayedExchange):
             data = frame(await incoming.read())
         if frame is chunk:
             guest.receive(last_chunk(None))
+            await guest.ready()
         if self._own_line.upgrades:
             self._own_line.give_away(guest)
 

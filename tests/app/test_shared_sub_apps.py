@@ -85,3 +85,14 @@ async def test_mounted(tmp_path: Path) -> None:
             router.mount("https://api.test", parent_of(shared, prefix))
             async with session.get(f"https://api.test{prefix}/plain") as response:
                 assert (200, f" at {prefix}/plain") == (response.status, await response.text())
+
+
+async def test_routes_that_are_added_between_parents(tmp_path: Path) -> None:
+    """A sub-app that grew is left as its new parent made it."""
+    shared = shared_app(tmp_path)
+    async with StubClient(StubServer(parent_of(shared, "/one"))) as client:
+        assert 200 == (await client.get("/one/plain")).status
+    shared.router._frozen = False
+    shared.router.add_get("/more", where)
+    async with StubClient(StubServer(parent_of(shared, "/two"))) as client:
+        assert 200 == (await client.get("/two/more")).status

@@ -513,3 +513,17 @@ async def test_a_protocol_may_be_replaced() -> None:
 
     assert other is guest.get_protocol()
     assert other.paused
+
+
+async def test_a_guest_whose_connection_ends_at_once() -> None:
+    """A protocol is told of the end in a later turn of the loop than of the beginning, and once."""
+    shout = Shout()
+    guest = Guest(shout, Real(), HTTP)
+    guest.lose(None)
+    assert guest.is_closing()
+    assert not shout.lost
+    await asyncio.sleep(0)
+    assert shout.lost
+    shout.lost = False
+    guest.lose(None)
+    assert not shout.lost

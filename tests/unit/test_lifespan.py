@@ -192,3 +192,12 @@ def test_its_loop_is_closed(app: App) -> None:
 
     asyncio.run(again())
     assert ["started", "stopped"] * 2 == app.log
+
+
+def test_its_loop_is_closed_by_other_means(app: App) -> None:
+    """A loop that was closed past its `close` leaves nothing to be warned of."""
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(app.use())
+    type(loop).close(loop)
+    app.life.end_soon()
+    assert ["started", "stopped"] == app.log

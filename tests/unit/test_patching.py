@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from aiotest_kit._asyncio.patching import Detour, replace_own
+from aiotest_kit._asyncio.patching import Detour, function_behind, replace_own
 
 
 async def stand_in(self: Any, value: int, *, through: Callable[..., Any]) -> Any:
@@ -142,3 +142,12 @@ def test_own_attributes() -> None:
         replace_own(thing, {"first": 1, "second": 2}, undo)
         assert {"first": 1, "second": 2} == vars(thing)
     assert {"second": "own"} == vars(thing)
+
+
+def test_wrappers_that_go_round_in_a_circle() -> None:
+    """A method is looked for once in each of them."""
+    owner: Any = new_class()
+    wrapped = with_wraps(owner.method)
+    vars(wrapped)["__wrapped__"] = wrapped
+    assert function_behind(wrapped, "Owner.other") is None
+    assert function_behind(wrapped, "Owner.method") is not None
