@@ -37,7 +37,7 @@ MAP = """
     _websocket
     _reports
     _responders  _matching
-    _virtual_time
+    _virtual_time  _leaks
     _http  _aiohttp
     _transport
     _asyncio

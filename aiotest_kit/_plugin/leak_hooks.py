@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from .._errors import LeakWarning
-from .leaks import LeakCheck, Makers
+from .._leaks.check import LeakCheck
+from .._leaks.makers import Makers
 from .loops import NoLoop, loop_scope_of, stack_of
 from .pytest_asyncio import RUNNER, has_runner
 from .settings import policy_of

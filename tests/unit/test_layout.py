@@ -32,8 +32,8 @@ from scripts.structure import (
 NOT_AIOHTTPS: dict[tuple[str, str], str] = {
     ("_location", "_getframe"): "sys",
     ("_plugin.hooks", "_fixtureinfo"): "pytest",
-    ("_plugin.leaks", "_server"): "asyncio",
-    ("_plugin.makers", "_getframe"): "sys",
+    ("_leaks.check", "_server"): "asyncio",
+    ("_leaks.makers", "_getframe"): "sys",
 }
 
 # What touches them, for a client and for a server.

@@ -10,8 +10,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from aiotest_kit._leaks.check import LeakCheck
+from aiotest_kit._leaks.makers import Makers
 from aiotest_kit._location import shown_path
-from aiotest_kit._plugin.leaks import LeakCheck, Makers
 
 pytestmark = pytest.mark.aiotest(leaks="off")
 

@@ -18,7 +18,7 @@ from .makers import Makers, Open
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["LeakCheck", "Makers"]
+__all__ = ["LeakCheck"]
 
 OF_CONNECTIONS = "RequestHandler."
 """So begin the names of tasks that belong to a connection of aiohttp's server, and with it to that server."""

@@ -1,0 +1,5 @@
+"""What a test leaves open, and who made it.
+
+`makers` notes the line that makes each session, connector, response, task, connection and socket; `check`
+compares what a loop has before a test and after it. Knows asyncio and aiohttp. Knows nothing of pytest.
+"""
