@@ -3,6 +3,7 @@
 A request comes in from the top. Each package imports only from the lines below its own:
 
     compat  _cli  fixtures  pytest_plugin    other libraries' names; commands; what pytest sees
+    websocket  faults                        the steps of scripts; all faults under one name
     _plugin                                  settings, strictness, the loop of a test, leak check
     _memory_door  _loopback_door  _app_door  three ways in: patched client, real port, app under test
     _server                                  one connection: bytes in, router asked, reply sent, call recorded
@@ -91,19 +92,6 @@ if TYPE_CHECKING:
         WebSocketConnection as WebSocketConnection,
         WebSocketMessage as WebSocketMessage,
     )
-    from ._websocket.script import (
-        ScriptStep as ScriptStep,
-        abort as abort,
-        close as close,
-        expect as expect,
-        expect_close as expect_close,
-        expect_json as expect_json,
-        pause as pause,
-        ping as ping,
-        send as send,
-        send_bytes as send_bytes,
-        send_json as send_json,
-    )
 
 HOMES = {
     "_app_door.app_routes": "named_route",
@@ -141,9 +129,6 @@ HOMES = {
     "_transport.certificates": "Tls",
     "_virtual_time.clock": "VirtualClock VirtualTime virtual_time",
     "_websocket.connection": "WebSocketConnection WebSocketMessage",
-    "_websocket.script": (
-        "ScriptStep abort close expect expect_close expect_json pause ping send send_bytes send_json"
-    ),
 }
 """The public names, by the module that has them."""
 

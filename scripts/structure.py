@@ -30,6 +30,7 @@ MAP = """
     pytest_plugin
     fixtures
     __init__
+    websocket  faults
     _plugin
     _memory_door  _loopback_door  _app_door
     _server

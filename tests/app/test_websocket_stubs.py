@@ -7,8 +7,9 @@ import pytest
 from aiohttp import WSMsgType, web
 from aiohttp.typedefs import Handler
 
-from aiotest_kit import AppCall, Stubs, UsageError, close, expect, named_route, send, send_json
+from aiotest_kit import AppCall, Stubs, UsageError, named_route
 from aiotest_kit._app_door.server import Door
+from aiotest_kit.websocket import close, expect, send, send_json
 from tests.parity.test_websockets import settled
 
 from .conftest import Open

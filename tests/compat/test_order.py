@@ -15,11 +15,12 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from aiotest_kit import RealConnector, Refuse, Router, UnmatchedRequest, mock, send
+from aiotest_kit import RealConnector, Refuse, Router, UnmatchedRequest, mock
 from aiotest_kit.compat.aiointercept import aiointercept
 from aiotest_kit.compat.aioresponses import CallbackResult, aioresponses
 from aiotest_kit.compat.aresponses import ResponsesMockServer
 from aiotest_kit.compat.aresponses.main import Route
+from aiotest_kit.websocket import send
 
 ORIGIN = "http://api.test"
 PLACE = f"{ORIGIN}/a"

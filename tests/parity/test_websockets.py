@@ -14,7 +14,6 @@ import pytest
 from aiohttp import WSMsgType, web
 
 from aiotest_kit import (
-    ScriptStep,
     StubClient,
     StubServer,
     Subset,
@@ -22,20 +21,23 @@ from aiotest_kit import (
     Upstream,
     WebSocketConnection,
     WebSocketRoute,
+    mock,
+    mock_session,
+)
+from aiotest_kit._routing.router import Router
+from aiotest_kit.websocket import (
+    ScriptStep,
     abort,
     close,
     expect,
     expect_close,
     expect_json,
-    mock,
-    mock_session,
     pause,
     ping,
     send,
     send_bytes,
     send_json,
 )
-from aiotest_kit._routing.router import Router
 
 
 @dataclass

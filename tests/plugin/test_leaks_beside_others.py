@@ -18,7 +18,8 @@ import asyncio, contextlib, gc, threading
 import aiohttp, pytest, pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from aiotest_kit import Router, Upstream, expect, mock, mock_session
+from aiotest_kit import Router, Upstream, mock, mock_session
+from aiotest_kit.websocket import expect
 from aiotest_kit.fixtures import upstream_fixture
 
 kept = []

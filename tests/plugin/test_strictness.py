@@ -583,7 +583,7 @@ def test_a_script_that_is_not_finished(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
         import aiohttp, pytest
-        from aiotest_kit import expect
+        from aiotest_kit.websocket import expect
 
         @pytest.fixture
         async def session():

@@ -5,12 +5,9 @@ from typing import Any, Literal
 from aiohttp import WSMessage, WSMsgType, web
 from typing_extensions import assert_type
 
-from aiotest_kit import (
-    Router,
+from aiotest_kit import Router, WebSocketConnection, WebSocketMessage, WebSocketRoute
+from aiotest_kit.websocket import (
     ScriptStep,
-    WebSocketConnection,
-    WebSocketMessage,
-    WebSocketRoute,
     abort,
     close,
     expect,

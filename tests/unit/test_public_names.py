@@ -12,6 +12,7 @@ from types import ModuleType
 import pytest
 
 import aiotest_kit
+from aiotest_kit import faults, websocket
 
 NOT_IMPORTED = {"__version__"}  # may be in `__all__` without coming from a module of ours
 
@@ -65,6 +66,25 @@ def test_unknown_name_is_an_attribute_error() -> None:
 def test_public_name_is_documented(name: str) -> None:
     """Each public name has a docstring, and each public method and property of a public class."""
     assert [] == list(undocumented(name, getattr(aiotest_kit, name)))
+
+
+@pytest.mark.parametrize("module", [websocket, faults], ids=lambda module: module.__name__)
+def test_public_module(module: ModuleType) -> None:
+    """Its names are listed in order, are documented, and say that they are public."""
+    assert sorted(module.__all__) == module.__all__
+    for name in module.__all__:
+        value = getattr(module, name)
+        assert [] == list(undocumented(name, value))
+        is_at_the_top = name in aiotest_kit.__all__
+        assert is_at_the_top is (getattr(aiotest_kit, name, None) is value)
+        assert ("aiotest_kit" if is_at_the_top else module.__name__) == value.__module__
+
+
+def test_every_fault_is_in_faults() -> None:
+    """What can be answered with, and is at the top level, is in `aiotest_kit.faults`, too."""
+    modules = ("_responders.faults", "_responders.connect_faults")
+    at_the_top = [name for module in modules for name in aiotest_kit.HOMES[module].split()]
+    assert sorted(at_the_top) == faults.__all__
 
 
 def undocumented(name: str, value: object) -> Iterator[str]:

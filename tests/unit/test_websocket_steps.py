@@ -5,10 +5,8 @@ from typing import Any
 
 import pytest
 
-from aiotest_kit import (
-    Router,
-    UsageError,
-    WebSocketRoute,
+from aiotest_kit import Router, UsageError, WebSocketRoute
+from aiotest_kit.websocket import (
     abort,
     close,
     expect,
