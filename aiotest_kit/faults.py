@@ -1,7 +1,7 @@
 """All faults, for `from aiotest_kit import faults` and `faults.Reset(after=100)`.
 
-Each is named after what happens, and its docstring has the exception of aiohttp that the client sees. They are
-at the top level, too. See docs/failures.md.
+Each is named after what happens, and its docstring has the exception of aiohttp that the client sees. They
+are at the top level, too. See docs/failures.md.
 """
 
 from ._responders.connect_faults import ConnectTimeout, DNSFailure, Refuse, TLSFailure

@@ -1,4 +1,4 @@
-"""What a script of a websocket is made of: the steps for `router.ws(url).script(...)`, and the types around it.
+"""The steps of a websocket's script, `router.ws(url).script(...)`, and the types around it.
 
     from aiotest_kit.websocket import close, expect, send_json
 

@@ -1,1 +1,5 @@
-"""_virtual_time: see its modules."""
+"""An event loop whose clock jumps to the next timer while everything waits.
+
+`clock` is the public part; `external` knows what a loop waits for that takes real time: threads, sockets,
+processes.
+"""

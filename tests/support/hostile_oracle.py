@@ -1,7 +1,7 @@
 """Which requests a server reads from some bytes: the kit's, and aiohttp's own.
 
-Where the two differ, one of them may be led to take a part of one request for another (request smuggling), and
-RFC 9112 says which. Both are asked in memory; each answers all requests with their number.
+Where the two differ, one of them may be led to take a part of one request for another (request smuggling),
+and RFC 9112 says which. Both are asked in memory; each answers all requests with their number.
 """
 
 from __future__ import annotations
