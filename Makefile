@@ -66,9 +66,12 @@ ruff: .venv/.dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-# Each example is an application of its own, with a `tests` of its own, so each is checked from its own folder.
+# The python blocks of the README and of docs/ are checked with their fixtures annotated. Each example is an application
+# of its own, with a `tests` of its own, so each is checked from its own folder.
 mypy: .venv/.dev
 	$(BIN)/mypy $(wildcard aiotest_kit tests benchmarks scripts)
+	$(BIN)/python -m scripts.snippets build/snippets/mypy
+	$(BIN)/mypy build/snippets/mypy
 	for example in examples/*/; do \
 		(cd $$example && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml .) || exit; \
 	done
@@ -79,6 +82,8 @@ pyright: export PATH := $(CURDIR)/$(BIN):$(PATH)
 pyright: export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 pyright: .venv/.dev
 	pyright
+	python -m scripts.snippets build/snippets/pyright
+	pyright build/snippets/pyright
 	pyright --ignoreexternal --verifytypes aiotest_kit
 
 # `coverage run` and not pytest-cov: the plugin is imported before pytest-cov would start to count. The workers of

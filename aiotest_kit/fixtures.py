@@ -13,10 +13,10 @@ import pytest
 from ._plugin.registration import register_once
 from ._plugin.state import being_set_up, has_traceback, mock_of, thread_of, watch_of, watched
 from ._plugin.wide_fixtures import mock_fixture, upstream_fixture
-from ._plugin.with_hooks import HOOKS, scope_with_hooks
+from ._plugin.with_hooks import HOOKS, Scope, scope_with_hooks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from aiohttp.test_utils import TestClient
 
@@ -35,7 +35,7 @@ __all__ = [
     "virtual_clock",
 ]
 
-registered = scope_with_hooks("function")
+registered: Callable[[str, pytest.Config], Scope] = scope_with_hooks("function")
 
 
 @pytest.fixture(scope=registered)

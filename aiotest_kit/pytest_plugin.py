@@ -5,4 +5,4 @@ case. Where the fixtures are imported from `aiotest_kit.fixtures` instead, they 
 Nothing of aiohttp is imported before a fixture is used.
 """
 
-pytest_plugins = ("aiotest_kit.fixtures", "aiotest_kit._plugin.hooks")
+pytest_plugins: tuple[str, ...] = ("aiotest_kit.fixtures", "aiotest_kit._plugin.hooks")

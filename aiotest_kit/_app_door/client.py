@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
     from .._routing.calls import Calls
     from .._routing.handler_errors import HandlerError
+    from .calls import AppCall
     from .overrides import Override
     from .stubs import Stubs
+
 
 __all__ = ["StubClient"]
 
@@ -57,7 +59,7 @@ class StubClient(AppClient):
         return self.stub_server.stubs
 
     @property
-    def calls(self) -> Calls[web.AbstractRoute]:
+    def calls(self) -> Calls[AppCall]:
         """Every request that the app had, stubbed or not, in order; each an `AppCall`."""
         return self.stub_server.calls
 

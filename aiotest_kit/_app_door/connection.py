@@ -46,7 +46,7 @@ NOWHERE = Origin("http", "", 80)
 class Service(Protocol):
     """What a connection serves."""
 
-    calls: Calls[web.AbstractRoute]
+    calls: Calls[AppCall]
 
     @property
     def stubs_in_use(self) -> Stubs | None:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .._routing.handler_errors import HandlerError
     from .._routing.route import Kept, Route
     from .._routing.table import Miss
+    from .calls import AppCall
 
 __all__ = ["Door", "StubServer", "T"]
 
@@ -89,7 +90,7 @@ class StubServer(PortlessServer):
         self.app = app
         self.door: Door | None = door
         self.origin: URL = checked_origin("http://app.test" if base_url is None else base_url)
-        self.calls: Calls[web.AbstractRoute] = Calls()
+        self.calls: Calls[AppCall] = Calls()
         self.allow_server_errors = allow_server_errors
         self._stubs: Stubs | None = None
         self._overrides: list[Override[Any]] = []

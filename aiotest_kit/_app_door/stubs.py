@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from .._routing.calls import Calls
 
     StubUrl: TypeAlias = UrlLike | NamedRoute
+    from .calls import AppCall
+
 
 __all__ = ["RoutePattern", "Stub", "Stubbed", "Stubs", "WebSocketStub", "stubbed"]
 
@@ -173,7 +175,7 @@ class Stubs(Router):
     def __init__(
         self,
         app: web.Application,
-        calls: Calls[web.AbstractRoute] | None = None,
+        calls: Calls[AppCall] | None = None,
         *,
         is_out_of_reach: bool = False,
     ) -> None:

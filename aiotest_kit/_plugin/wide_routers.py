@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterator, Mapping
 
+    from .._http.call import Call
     from .._loopback_door.upstream import Upstream
     from .._memory_door.mock import Unmatched
     from .._routing.calls import Calls
@@ -119,7 +120,7 @@ class PartOfTest:
         self.wide.see()
 
     @property
-    def calls(self) -> Calls[Route]:
+    def calls(self) -> Calls[Call[Route]]:
         """The calls of the test."""
         return self.wide.router.calls[self._calls_before :]
 

@@ -12,7 +12,7 @@ from .._matching.values import left_over
 from .._reports.call_log import AnyCall, explain_no_call, listing, title
 from .._reports.text import explain_mismatches
 from .._text import counted, one_line
-from .calls import Calls, R, check_named
+from .calls import C, Calls, check_named
 
 if TYPE_CHECKING:
     import re
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 __all__ = ["Asserted"]
 
 
-class Asserted(Generic[R]):
+class Asserted(Generic[C]):
     """What can be asserted of the calls of a route or router. Failures show what differs."""
 
-    calls: Calls[R]
+    calls: Calls[C]
 
     @property
     def _owner(self) -> str:
@@ -50,7 +50,7 @@ class Asserted(Generic[R]):
         """How many calls there were; a call that aiohttp tried twice is one."""
         return len(self.calls)
 
-    async def wait(self, n: int = 1, timeout: float = 1.0) -> Calls[R]:
+    async def wait(self, n: int = 1, timeout: float = 1.0) -> Calls[C]:
         """The calls, as soon as there are `n`, those made before counted.
 
         `timeout` is in seconds of the running loop's clock. A call is there when its request is, before it

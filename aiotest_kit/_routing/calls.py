@@ -7,7 +7,7 @@ Knows nothing of how calls came about.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from .._asyncio.waiters import Waiters
 from .._errors import UsageError
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 
     from .._matching.request_pattern import MatchOptions
 
-__all__ = ["Calls", "R", "check_named"]
+__all__ = ["C", "Calls", "check_named"]
 
-R = TypeVar("R")
+C = TypeVar("C", bound=Call[Any])
 
 
-class Calls(Sequence[Call[R]], Generic[R]):
+class Calls(Sequence[C], Generic[C]):
     """Calls in the order in which they were made. The log of a route or router grows as calls are made."""
 
     _waiters: Waiters | None = None
-    _narrower: Callable[[], Iterable[Calls[R]]] | None = None
+    _narrower: Callable[[], Iterable[Calls[C]]] | None = None
     """The logs that have nothing but calls of this one, as those of a router's routes."""
     _was_cleared = False
 
-    def __init__(self, calls: Iterable[Call[R]] = ()) -> None:
+    def __init__(self, calls: Iterable[C] = ()) -> None:
         self._calls = list(calls)
 
     def __repr__(self) -> str:
@@ -48,14 +48,14 @@ class Calls(Sequence[Call[R]], Generic[R]):
         return len(self._calls)
 
     @overload
-    def __getitem__(self, index: int) -> Call[R]: ...
+    def __getitem__(self, index: int) -> C: ...
     @overload
-    def __getitem__(self, index: slice) -> Calls[R]: ...
-    def __getitem__(self, index: int | slice) -> Call[R] | Calls[R]:
+    def __getitem__(self, index: slice) -> Calls[C]: ...
+    def __getitem__(self, index: int | slice) -> C | Calls[C]:
         return Calls(self._calls[index]) if isinstance(index, slice) else self._calls[index]
 
     @property
-    def first(self) -> Call[R]:
+    def first(self) -> C:
         """The first call.
 
         Raises:
@@ -64,7 +64,7 @@ class Calls(Sequence[Call[R]], Generic[R]):
         return self._at(0)
 
     @property
-    def last(self) -> Call[R]:
+    def last(self) -> C:
         """The last call.
 
         Raises:
@@ -78,7 +78,7 @@ class Calls(Sequence[Call[R]], Generic[R]):
         method: str | Iterable[str] | None = None,
         url: str | URL | re.Pattern[str] | None = None,
         **match: Unpack[MatchOptions],
-    ) -> Calls[R]:
+    ) -> Calls[C]:
         """The calls whose request is as asked, in the vocabulary of `Router.route`."""
         check_named("where", unnamed)
         pattern = RequestPattern(method, url, **match)
@@ -90,7 +90,7 @@ class Calls(Sequence[Call[R]], Generic[R]):
         method: str | Iterable[str] | None = None,
         url: str | URL | re.Pattern[str] | None = None,
         **match: Unpack[MatchOptions],
-    ) -> Call[R]:
+    ) -> C:
         """The only call whose request is as asked; with nothing asked, the only call.
 
         Raises:
@@ -119,11 +119,11 @@ class Calls(Sequence[Call[R]], Generic[R]):
             log._was_cleared = log.ever
             log._calls.clear()
 
-    def clears(self, narrower: Callable[[], Iterable[Calls[R]]]) -> None:
+    def clears(self, narrower: Callable[[], Iterable[Calls[C]]]) -> None:
         """Say which logs are cleared with this one."""
         self._narrower = narrower
 
-    def add(self, call: Call[R]) -> None:
+    def add(self, call: C) -> None:
         """Write a call into the log, and wake who waits for it."""
         self._calls.append(call)
         if self._waiters:
@@ -135,7 +135,7 @@ class Calls(Sequence[Call[R]], Generic[R]):
             self._waiters = Waiters()
         return await self._waiters.until(lambda: len(self._calls) >= n, timeout)
 
-    def _at(self, index: int) -> Call[R]:
+    def _at(self, index: int) -> C:
         if not self._calls:
             raise AssertionError("there are no calls")
         return self._calls[index]

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["Hit", "Kept", "Route"]
 
 
-class Route(Asserted["Route"]):
+class Route(Asserted["Call[Route]"]):
     """One stubbed route: which requests it answers, with what, and the calls it had.
 
     Made by a `Router`'s verbs. A route without a reply answers 200 with an empty body. Replies form a
@@ -62,13 +62,13 @@ class Route(Asserted["Route"]):
     gate: Gate | None = None
 
     def __init__(
-        self, table: Table, pattern: RequestPattern, name: str | None, logs: tuple[Calls[Route], ...]
+        self, table: Table, pattern: RequestPattern, name: str | None, logs: tuple[Calls[Call[Route]], ...]
     ) -> None:
         self.pattern = pattern
         self.name = name
         self.place: Place = caller_place(skipped=2)
-        self.calls: Calls[Route] = Calls()
-        self.logs: tuple[Calls[Route], ...] = (self.calls, *logs)
+        self.calls: Calls[Call[Route]] = Calls()
+        self.logs: tuple[Calls[Call[Route]], ...] = (self.calls, *logs)
         self.sequence: ReplySequence = ReplySequence()
         self._table = table
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from .._asyncio.lifespan import Lifespan
-    from .._http.call import Tunnel
+    from .._http.call import Call, Tunnel
     from .._http.request import Request
     from .._matching.urls import UrlLike
     from .._responders.asgi_app import AsgiApplication
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["Router"]
 
 
-class Router(Asserted[Route]):
+class Router(Asserted["Call[Route]"]):
     """The table of stubbed routes, behind every door.
 
     Of the routes that match a request, the one added last answers, unless it is exhausted; so a test
@@ -53,8 +53,8 @@ class Router(Asserted[Route]):
 
     def __init__(self) -> None:
         self._table = Table()
-        self.calls: Calls[Route] = self._table.calls
-        self._logs: tuple[Calls[Route], ...] = (self.calls,)
+        self.calls: Calls[Call[Route]] = self._table.calls
+        self._logs: tuple[Calls[Call[Route]], ...] = (self.calls,)
         self._prefix = ""
         self._headers: Mapping[str, object] | None = None
 

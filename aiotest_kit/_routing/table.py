@@ -152,7 +152,7 @@ class Table:
 
     def __init__(self) -> None:
         self.lock: threading.RLock = threading.RLock()
-        self.calls: Calls[Route] = Calls()
+        self.calls: Calls[Call[Route]] = Calls()
         self.calls.clears(partial(self.narrower_logs, self.calls))
         self.routes: dict[Route, int] = {}
         self.discarded: list[Route] = []
@@ -288,7 +288,7 @@ class Table:
                     self._index.add(route, route.pattern, self.routes[route])
                 self._changed()
 
-    def narrower_logs(self, log: Calls[Route]) -> list[Calls[Route]]:
+    def narrower_logs(self, log: Calls[Call[Route]]) -> list[Calls[Call[Route]]]:
         """The logs that have a part of the calls of `log`: of its routes, and of routers under a prefix."""
         routes = {*self.routes, *self.discarded, *(call.route for call in log if call.route is not None)}
         logs = [route.logs for route in routes if log in route.logs]

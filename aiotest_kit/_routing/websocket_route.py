@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self, Unpack
 
+    from .._http.call import Call
     from .._http.reply import ReplyOptions
     from .._matching.request_pattern import RequestPattern
     from .._responders.exchange import Answer
@@ -91,7 +92,7 @@ class WebSocketRoute(Route):
         table: Table,
         pattern: RequestPattern,
         name: str | None,
-        logs: tuple[Calls[Route], ...],
+        logs: tuple[Calls[Call[Route]], ...],
         options: WebSocketOptions,
     ) -> None:
         super().__init__(table, pattern, name, logs)

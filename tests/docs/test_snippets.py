@@ -8,15 +8,13 @@ import ast
 import asyncio
 import inspect
 import sys
-import textwrap
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 import aiotest_kit
+from scripts.snippets import SNIPPETS, Snippet, annotated, snippets
 from tests.support.loops import asyncio_only
 
 # pytester forgets the modules that are first imported while it runs; the kit's names must stay what they are.
@@ -24,48 +22,6 @@ for public in aiotest_kit.__all__:
     getattr(aiotest_kit, public)
 
 pytestmark = asyncio_only  # some have virtual time
-
-ROOT = Path(__file__).parents[2]
-PAGES = [page for page in [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))] if page.is_file()]
-
-
-@dataclass(frozen=True)
-class Snippet:
-    """One block; `line` is that of its first line of code."""
-
-    page: Path
-    line: int
-    code: str
-
-    def __str__(self) -> str:
-        return f"{self.page.name}:{self.line}"
-
-    @property
-    def is_test_file(self) -> bool:
-        return "def test_" in self.code
-
-    @property
-    def placed_code(self) -> str:
-        """The code on the lines where the page has it, so that a traceback points there."""
-        return "\n" * (self.line - 1) + self.code
-
-
-def snippets(page: Path) -> Iterator[Snippet]:
-    """The page's python blocks; those inside a list are moved to the margin."""
-    fence, language, lines, first = "", "", list[str](), 0
-    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), start=1):
-        text = line.strip()
-        if not fence and text.startswith("```"):
-            info = text.lstrip("`")
-            fence, language = text[: len(text) - len(info)], (info.split() or [""])[0]
-            lines, first = [], number + 1
-        elif fence and text == fence:
-            if language == "python":
-                yield Snippet(page, first, textwrap.dedent("\n".join(lines)) + "\n")
-            fence = ""
-        elif fence:
-            lines.append(line)
-    assert not fence, f"{page.name}:{first - 1} opens a block that nothing closes"
 
 
 def asserts_something(code: str) -> bool:
@@ -76,9 +32,6 @@ def asserts_something(code: str) -> bool:
         or (isinstance(node, ast.Attribute) and (node.attr == "raises" or node.attr.startswith("assert_")))
         for node in ast.walk(compiled)
     )
-
-
-SNIPPETS = [snippet for page in PAGES for snippet in snippets(page)]
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=str)
@@ -130,6 +83,37 @@ def test_snippets_are_found_where_they_stand(tmp_path: Path) -> None:
 
     assert [(2, "first = 1\n"), (9, "if 2:\n    second\n")] == [(s.line, s.code) for s in found]
     assert "page.md:2" == str(found[0])
+
+
+def test_annotated() -> None:
+    """For type checkers, fixtures have their public types; lines stay what they are."""
+    code = """
+api = upstream_fixture()
+
+@pytest.fixture
+def user(api, tmp_path: Path):
+    yield api
+
+async def test_it(
+    aiohttp_mock, user=(1, [2]), *rest
+):
+    async def told(request):
+        return lambda: 1
+"""
+
+    assert """
+api = upstream_fixture()
+
+@pytest.fixture
+def user(api: aiotest_kit.Upstream, tmp_path: Path) -> typing.Iterator[typing.Any]:
+    yield api
+
+async def test_it(
+    aiohttp_mock: aiotest_kit.Router, user: typing.Any=(1, [2]), *rest: typing.Any
+) -> None:
+    async def told(request: typing.Any) -> typing.Any:
+        return lambda: 1
+""" == annotated(code)
 
 
 @pytest.mark.parametrize(

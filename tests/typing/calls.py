@@ -25,15 +25,15 @@ from aiotest_kit import (
 
 
 async def log(router: Router, route: Route) -> None:
-    assert_type(router.calls, Calls[Route])
+    assert_type(router.calls, Calls[Call[Route]])
     assert_type(route.calls.last, Call[Route])
     assert_type(route.calls.first, Call[Route])
     assert_type(route.calls.one(json={"id": 7}), Call[Route])
-    assert_type(route.calls.where(method="POST", query={"page": "2"}), Calls[Route])
+    assert_type(route.calls.where(method="POST", query={"page": "2"}), Calls[Call[Route]])
     assert_type(route.calls[0], Call[Route])
-    assert_type(route.calls[1:], Calls[Route])
+    assert_type(route.calls[1:], Calls[Call[Route]])
     assert_type([call.request.method for call in router.calls], list[str])
-    assert_type(await route.wait(2, timeout=1), Calls[Route])
+    assert_type(await route.wait(2, timeout=1), Calls[Call[Route]])
     assert_type(route.called, bool)
     assert_type(route.call_count, int)
 

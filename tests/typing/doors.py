@@ -7,6 +7,7 @@ from yarl import URL
 
 from aiotest_kit import (
     AppCall,
+    Call,
     Calls,
     Mock,
     Override,
@@ -46,7 +47,7 @@ async def loopback() -> None:
         assert_type(upstream.get("/users").reply(200), Route)
         assert_type(upstream.url, URL)
         assert_type(upstream.port, int)
-        assert_type(upstream.calls, Calls[Route])
+        assert_type(upstream.calls, Calls[Call[Route]])
     with Upstream(thread=True) as in_thread:
         assert_type(in_thread, Upstream)
 
@@ -59,16 +60,17 @@ async def app(application: web.Application) -> None:
         # aiohttp's own `__aenter__` says what it gives; it is this client.
         assert isinstance(client, StubClient)
         assert_type(client.stubs, Stubs)
-        assert_type(client.calls, Calls[web.AbstractRoute])
+        assert_type(client.calls, Calls[AppCall])
         assert_type(client.override(NUMBER, 2), Override[int])
         assert_type(client.override("name", "value"), Override[str])
         with client.override(NUMBER, 2) as number:
             assert_type(number, int)
         stubs(client.stubs)
         call = client.calls.last
-        if isinstance(call, AppCall):
-            assert_type(call.stub, Stub | None)
-            assert_type(call.name, str | None)
+        assert_type(call, AppCall)
+        assert_type(call.stub, Stub | None)
+        assert_type(call.name, str | None)
+        assert_type(client.calls.where(method="GET")[1:].one(), AppCall)
 
 
 def stubs(table: Stubs) -> None:

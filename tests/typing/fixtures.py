@@ -6,6 +6,7 @@ from aiohttp import web
 from typing_extensions import assert_type
 
 from aiotest_kit import (
+    Call,
     Calls,
     Route,
     Router,
@@ -41,7 +42,7 @@ async def all_of_them(
 
 def wide_ones(users_api: Upstream, api: Router) -> None:
     assert_type(users_api.get("/users"), Route)
-    assert_type(api.calls, Calls[Route])
+    assert_type(api.calls, Calls[Call[Route]])
 
 
 async def make_app() -> web.Application:

@@ -2,11 +2,14 @@
 
 # pyright: reportUnnecessaryTypeIgnoreComment=true
 
-from aiotest_kit import Reply, Route, Router, mock
+import aiotest_kit
+from aiotest_kit import Reply, Route, Router, mock, reply as misspelt_class  # type: ignore[attr-defined]
 from aiotest_kit.fixtures import mock_fixture, upstream_fixture
 
 
 def misspelt(router: Router, route: Route) -> None:
+    misspelt_class(200)
+    aiotest_kit.Rputer()  # type: ignore[attr-defined]
     router.get("/users", jsn={})  # type: ignore[call-arg]
     route.reply(200, payload={})  # type: ignore[call-arg]
     Reply(200, txt="")  # type: ignore[call-arg]

@@ -520,12 +520,13 @@ class TestOutside:
         """Calls are named."""
         release = threading.Event()
         async with virtual_time(patience=0.05):
+            waiting = asyncio.ensure_future(asyncio.to_thread(release.wait))
             sleeping = asyncio.ensure_future(asyncio.sleep(5))
             with pytest.raises(VirtualTimeError) as caught:
-                await asyncio.gather(asyncio.to_thread(release.wait), sleeping)
+                await asyncio.gather(waiting, sleeping)
             release.set()
             sleeping.cancel()
-            await asyncio.sleep(0)
+            assert await waiting
         assert "waiting for Event.wait in an executor;" in str(caught.value)
 
     async def test_pipe(self) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from aiotest_kit import Calls, Route
+    from aiotest_kit import Call, Calls, Route
 
     from ._stubs import Callback, StubOptions
 
@@ -78,7 +78,7 @@ class aioresponses(CallAsserts):
         self._stand_in = StandIn(self, passthrough, own_response_class)
 
     @property
-    def calls(self) -> Calls[Route]:
+    def calls(self) -> Calls[Call[Route]]:
         """Every request that was answered, as it was sent, and what was sent back; also redirects."""
         return self._stand_in.router.calls
 
