@@ -197,7 +197,11 @@ def pytest_runtest_makereport(
         watch = item.stash[WATCH]
         watch.passed = report.when == "call" and report.passed
         if report.failed:
-            report.sections.extend(watch.sections(call.excinfo.value if call.excinfo else None))
+            from .longrepr import add_sections
+
+            add_sections(report, watch.sections(call.excinfo.value if call.excinfo else None))
+        if report.when == "teardown":
+            watch.reported()
     return report
 
 

@@ -84,9 +84,9 @@ def end_mock_of(item: pytest.Item, watch: Watch) -> None:
         if failure is not None:
             raise failure
     finally:
-        # A test may be run again, and then answers for that run alone.
+        # A test may be run again, and then has another.
         del item.stash[MOCK]
-        watch.routers.remove(mocked.router)
+        watch.end(mocked.router)
 
 
 def watched(watch: Watch, router: R, end: Callable[[], None] | None = None) -> Iterator[R]:
@@ -106,8 +106,7 @@ def watched(watch: Watch, router: R, end: Callable[[], None] | None = None) -> I
         if failure is not None:
             raise failure
     finally:
-        # A test may be run again, and then answers for that run alone.
-        watch.routers.remove(router)
+        watch.end(router)
 
 
 def watch_of(item: pytest.Item) -> Watch:

@@ -10,7 +10,7 @@ import os
 import traceback
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import aiohttp
 import pytest
@@ -18,7 +18,7 @@ import pytest
 from .._asyncio.tasks import cancel_tasks
 from .._location import PACKAGE
 from .._reports.call_log import timeline
-from .._reports.unmet import explain_left_out, explain_unanswered
+from .._reports.unmet import explain_left_out, explain_unanswered, ways_out
 
 if TYPE_CHECKING:
     import asyncio
@@ -79,19 +79,47 @@ class WatchedWide(Watched, Protocol):
         ...
 
 
+class News(NamedTuple):
+    """What came to a router in some time."""
+
+    calls: Sequence[Call[Any]]
+    misses: Sequence[Miss]
+    errors: Sequence[HandlerError]
+
+
 @dataclass
 class Watch:
-    """The routers of one test, held to its policy; `wide` are those that outlive it, each with its own."""
+    """The routers of one test, held to its policy; `wide` are those that outlive it, each with its own.
+
+    `setting` is where the policy is written; see `ways_out`.
+    """
 
     policy: Policy
     routers: list[Watched] = field(default_factory=list)
     passed: bool = False
     """Whether the call phase is over and found nothing wrong."""
     wide: list[WatchedWide] = field(default_factory=list)
+    setting: str = "@pytest.mark.aiotest({})"
+    ended: list[Watched] = field(default_factory=list)
+    """Those whose fixtures are torn down, until the report on that."""
+    _told: dict[int, tuple[int, int, int]] = field(default_factory=dict)
+
+    def end(self, *routers: Watched) -> None:
+        """Answer no more for some routers; a report on what is torn down still shows them."""
+        self.ended += routers
+        self.routers = [router for router in self.routers if router not in routers]
+        self.wide = [router for router in self.wide if router not in routers]
+
+    def reported(self) -> None:
+        """Forget what was, now that the last report is made: a test may be run again."""
+        self.ended.clear()
+        self._told.clear()
 
     def verdict(self) -> BaseException | None:
         """What fails a test whose call went well; None if nothing does."""
-        return handler_failure(self.all_routers) or failure(self.unanswered() + self.left_out())
+        return handler_failure(self.all_routers) or failure(
+            self.complaints(self.unanswered(), self.left_out())
+        )
 
     def late_verdict(self, *routers: Watched) -> BaseException | None:
         """What fails the teardown of a test that passed: what happened since, by default to any router.
@@ -101,7 +129,7 @@ class Watch:
         if not self.passed:
             return None
         late = routers or self.all_routers
-        return handler_failure(late) or failure(self.unanswered(late))
+        return handler_failure(late) or failure(self.complaints(self.unanswered(late)))
 
     def let_go(self) -> list[str]:
         """End what a fault still keeps a client waiting for, now that the test is over.
@@ -140,21 +168,39 @@ class Watch:
         reports = [explain_left_out(router.never_called, router.calls, ()) for router in strict]
         return [*chain(*reports), *chain(*(router.unfinished for router in strict))]
 
+    def complaints(self, unanswered: list[str], left_out: Sequence[str] = ()) -> list[str]:
+        """The reports of what the policy minds, and behind them how to say that it is on purpose."""
+        ways = ways_out(self.setting, unmatched=bool(unanswered), unused=bool(left_out))
+        return [*unanswered, *left_out, *ways]
+
     def sections(self, raised: BaseException | None) -> Iterator[tuple[str, str]]:
-        """What helps to understand a failure beside the exception that was raised: titles and texts."""
+        """What helps to understand a failure beside the exception that was raised: titles and texts.
+
+        A second failure of a test, that of its teardown, has what came since the first.
+        """
         known = list(causes(raised))
         told = "\n".join(map(str, known))
-        for error in handler_errors(self.all_routers):
-            if error.exception in known:
-                yield "error in a handler", asked(error)
-            elif described(error) not in told:
-                yield "error in a handler", described(error)
-        unanswered = [report for report in self.unanswered() if report not in told]
+        news = [(router, self._news_of(router)) for router in (*self.all_routers, *self.ended)]
+        for _, new in news:
+            for error in new.errors:
+                if error.exception in known:
+                    yield "error in a handler", asked(error)
+                elif described(error) not in told:
+                    yield "error in a handler", described(error)
+        missed = [new.misses for router, new in news if self.policy_of(router).unmatched == "error"]
+        unanswered = [report for report in explain_unanswered(chain(*missed)) if report not in told]
         if unanswered:
-            yield "unanswered requests", "\n".join(unanswered)
-        for router in self.all_routers:
-            if router.calls:
-                yield "aiohttp calls", timeline(router.calls)
+            yield "unanswered requests", "\n".join(self.complaints(unanswered))
+        for _, new in news:
+            if new.calls:
+                yield "aiohttp calls", timeline(new.calls)
+
+    def _news_of(self, router: Watched) -> News:
+        """What came to a router since it was last asked."""
+        calls, misses, errors = router.calls, router.misses, router.handler_errors
+        before = self._told.get(id(router), (0, 0, 0))
+        self._told[id(router)] = len(calls), len(misses), len(errors)
+        return News(calls[before[0] :], misses[before[1] :], errors[before[2] :])
 
 
 def handler_errors(routers: Iterable[Watched]) -> list[HandlerError]:
@@ -172,9 +218,9 @@ def handler_failure(routers: Iterable[Watched]) -> BaseException | None:
     return None
 
 
-def failure(complaints: list[str]) -> BaseException | None:
+def failure(texts: list[str]) -> BaseException | None:
     """A failure that consists of texts, if there are any."""
-    return pytest.fail.Exception("\n".join(complaints), pytrace=False) if complaints else None
+    return pytest.fail.Exception("\n".join(texts), pytrace=False) if texts else None
 
 
 def left_waiting(call: Call[Any]) -> str:
@@ -204,9 +250,12 @@ def asked(error: HandlerError) -> str:
 
 
 def causes(exc: BaseException | None) -> Iterator[BaseException]:
-    """An exception and those that led to it."""
+    """An exception, those that it consists of, and those that led to them."""
     seen: set[int] = set()
-    while exc is not None and id(exc) not in seen:
-        seen.add(id(exc))
-        yield exc
-        exc = exc.__cause__ or exc.__context__
+    left = [exc]
+    while left:
+        exc = left.pop()
+        if exc is not None and id(exc) not in seen:
+            seen.add(id(exc))
+            yield exc
+            left += [exc.__cause__ or exc.__context__, *getattr(exc, "exceptions", ())]

@@ -16,6 +16,7 @@ import pytest
 
 from .._memory_door.mock import Mock
 from .._reports.near_misses import explain_unused
+from .._reports.unmet import ways_out
 from .settings import Policy, policy_of
 from .state import WIDE, being_set_up, has_traceback, watch_of
 from .strictness import Watch, failure
@@ -60,6 +61,12 @@ class WideRouter:
         if item is not None:
             return policy_of(item, self.settings, self.name)
         return Policy.of_project(config).updated(self.settings, self.name)
+
+    @property
+    def setting(self) -> str:
+        """Where it is written what is minded of it outside of any test; see `ways_out`."""
+        is_own = "unmatched" in self.settings or isinstance(self.door, Mock)
+        return f"{{}} of {self.name}" if is_own else "aiotest_kit_{} in the ini file"
 
     @property
     def misses(self) -> list[Miss]:
@@ -183,7 +190,10 @@ class WideRouters:
         unmet = [route for route in wide.router.owed if route.is_unmet]
         if untold is not None or not unmet or wide.policy(None, self._config).unused != "error":
             return untold
-        return failure([f"in all tests, under {wide.name}:", explain_unused(unmet, wide.router.calls)])
+        report = explain_unused(unmet, wide.router.calls)
+        return failure(
+            [f"in all tests, under {wide.name}:", report, *ways_out(wide.setting, unused=True)],
+        )
 
     def start(self) -> None:
         """Before a test is set up: note what came since the last one."""
@@ -252,13 +262,15 @@ class WideRouters:
             if late is not None:
                 raise late
         finally:
-            # A test may be run again, and then answers for that run alone.
-            watch.wide.clear()
+            watch.end(*watch.wide)
             self.end()
 
     def _verdict(self, wide: WideRouter, item: pytest.Item | None) -> BaseException | None:
         """What is to be told of a router outside of any test; it is told now."""
-        watch = Watch(Policy(), passed=True, wide=[PartOfTest(wide, wide.policy(item, self._config))])
+        part = PartOfTest(wide, wide.policy(item, self._config))
+        watch = Watch(Policy(), passed=True, wide=[part])
+        if item is None:
+            watch.setting = wide.setting
         verdict = watch.late_verdict()
         wide.see()
         return verdict

@@ -17,6 +17,11 @@ __all__ = ["cells", "columns", "explain_mismatches"]
 
 WIDEST_VALUE = 60
 WIDEST_COLUMN = 40
+# Of a shortened value, so much is seen of its beginning, quotes and escapes aside.
+SEEN = 30
+# Of two long texts that differ further on, so much is shown before the first difference, and in all.
+BEFORE_DIFFERENCE = 12
+WINDOW = 40
 
 
 def explain_mismatches(mismatches: Iterable[Mismatch], indent: str = "") -> str:
@@ -27,7 +32,45 @@ def explain_mismatches(mismatches: Iterable[Mismatch], indent: str = "") -> str:
 def cells(mismatch: Mismatch) -> tuple[str, ...]:
     """A difference as a row of a table."""
     what = f"{mismatch.part} {mismatch.path}".strip()
-    return what, f"expected {shown(mismatch.expected)}", f"actual {shown(mismatch.actual)}"
+    expected, actual = mismatch.expected, mismatch.actual
+    window = windows(expected, actual)
+    if window is None:
+        return what, f"expected {shown(expected)}", f"actual {shown(actual)}"
+    return what, f"expected {window[0]}", f"actual {window[1]} ({window[2]})"
+
+
+def windows(expected: object, actual: object) -> tuple[str, str, str] | None:
+    """Two texts around their first difference, and where it is; None where that can be seen without.
+
+    Both are text, or bytes, and one is too long to be shown.
+    """
+    if not isinstance(expected, (str, bytes)) or not isinstance(actual, type(expected)):
+        return None
+    at = first_difference(expected, actual)
+    if at < SEEN or max(len(repr(expected)), len(repr(actual))) <= WIDEST_VALUE:
+        return None
+    lengths = [len(expected)] if len(expected) == len(actual) else [len(expected), len(actual)]
+    return window(expected, at), window(actual, at), f"at {at} of {' and '.join(map(str, lengths))}"
+
+
+def first_difference(expected: str | bytes, actual: str | bytes) -> int:
+    """How many characters two texts have in common at their beginning."""
+    low, high = 0, min(len(expected), len(actual))
+    # Halved again and again: slices of long texts are compared a hundred times faster than their characters.
+    while low < high:
+        middle = (low + high + 1) // 2
+        if expected[low:middle] == actual[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def window(text: str | bytes, at: int) -> str:
+    """What is around a place of a text; `...` stands for what is left out before and behind it."""
+    start = at - BEFORE_DIFFERENCE
+    piece = text[start : start + WINDOW]
+    return f"...{piece!r}{'...' if len(text) > start + WINDOW else ''}"
 
 
 def columns(rows: Sequence[tuple[str, ...]], gap: str = "   ") -> list[str]:

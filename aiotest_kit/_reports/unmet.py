@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .._http.call import Call
     from .near_misses import Explained
 
-__all__ = ["explain_left_out", "explain_unanswered"]
+__all__ = ["explain_left_out", "explain_unanswered", "ways_out"]
 
 SHOWN_MISSES = 10
 
@@ -46,3 +46,15 @@ def explain_left_out(
 ) -> list[str]:
     """A report on the routes never called, if there are any, and one on each unfinished script."""
     return [*([explain_unused(never_called, calls)] if never_called else []), *unfinished]
+
+
+def ways_out(setting: str, *, unmatched: bool = False, unused: bool = False) -> list[str]:
+    """How to say that a request without a route, or a route or script left over, is on purpose; in one line.
+
+    `setting` is where the settings are written, with a place for them: `@pytest.mark.aiotest({})`.
+    """
+    names = [name for name, is_minded in (("unmatched", unmatched), ("unused", unused)) if is_minded]
+    if not names:
+        return []
+    settings = setting.format(", ".join(f'{name}="allow"' for name in names))
+    return [f"on purpose? {'route.optional() / ' if unused else ''}{settings}"]

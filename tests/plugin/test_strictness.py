@@ -40,6 +40,7 @@ await swallow("http://93.184.216.34/")
               1. GET http://api.test/users/{id}  "a user"  test_it.py:7
                    url origin   expected 'http://api.test'   actual 'http://93.184.216.34'
                    url path     expected '/users/{id}'       actual '/'
+            on purpose? @pytest.mark.aiotest(unmatched="allow")
             --- aiohttp calls ---
             +0.000 s  GET http://api.test/user/7 -> UnmatchedRequest in 0.000 s
             +0.000 s  GET http://api.test/user/7 -> UnmatchedRequest in 0.000 s
@@ -68,6 +69,7 @@ assert await get(f"{HOST}/a") == 200
               1. POST http://api.test/a  "unused"  test_it.py:8
                    nearest: GET http://api.test/a
                    method   expected 'POST'   actual 'GET'
+            on purpose? route.optional() / @pytest.mark.aiotest(unused="allow")
             --- aiohttp calls ---
             +0.000 s  GET http://api.test/a -> 200 in 0.000 s  test_it.py:7
         """)
@@ -87,6 +89,7 @@ await swallow(f"{HOST}/a?page=2")
               1. GET http://api.test/a  test_it.py:7
                    nearest: GET http://api.test/a?page=2
                    query page   expected '1'   actual '2'
+            on purpose? route.optional() / @pytest.mark.aiotest(unmatched="allow", unused="allow")
             --- aiohttp calls ---
             +0.000 s  GET http://api.test/a?page=2 -> UnmatchedRequest in 0.000 s
         """)
@@ -107,6 +110,7 @@ assert await swallow(f"{HOST}/a") == 200
             --- unanswered requests ---
             no route answered GET http://api.test/a
               there are no routes
+            on purpose? @pytest.mark.aiotest(unmatched="allow")
             --- aiohttp calls ---
             +0.000 s  GET http://api.test/a -> UnmatchedRequest in 0.000 s
         """)
@@ -515,6 +519,9 @@ def broken(aiohttp_mock):
         assert ran.report("ERROR at teardown of test_it") == dedent("""
             no route answered GET http://api.test/late
               there are no routes
+            on purpose? @pytest.mark.aiotest(unmatched="allow")
+            --- aiohttp calls ---
+            +0.000 s  GET http://api.test/late -> UnmatchedRequest in 0.000 s
         """)
 
     def test_handler(self, suite: Suite) -> None:

@@ -220,6 +220,9 @@ async def test_may(api):
         "1 route was never called",
         "  1. GET http://api.test/never  test_it.py:16",
     ]
+    assert ran.reports["ERROR at teardown of test_may"].endswith(
+        "\non purpose? route.optional() / unused=\"allow\" of the fixture 'api'"
+    )
 
 
 def test_unused_by_a_marker(suite: Suite, door: str) -> None:
@@ -301,7 +304,8 @@ def pytest_runtest_logfinish(nodeid, location):
         assert ran.reports["ERROR at teardown of test_second"] == (
             "between two tests, under the fixture 'api':\n"
             "no route answered GET http://api.test/between\n"
-            "  there are no routes"
+            "  there are no routes\n"
+            "on purpose? unmatched=\"allow\" of the fixture 'api'"
         )
 
     def test_handler_between_tests(self, suite: Suite) -> None:
@@ -328,7 +332,10 @@ def test_second(shared): pass
             "KeyError: 'mine'\nno route answered GET http://api.test/late\n"
             "  nearest of 1 route:\n"
             "  1. GET http://api.test/between  test_it.py:10\n"
-            "       url path   expected '/between'   actual '/late'"
+            "       url path   expected '/between'   actual '/late'\n"
+            "on purpose? unmatched=\"allow\" of the fixture 'api'\n"
+            "--- aiohttp calls ---\n"
+            "+0.000 s  GET http://api.test/late -> UnmatchedRequest in 0.000 s"
         )
 
     def test_no_test_comes(self, suite: Suite) -> None:

@@ -375,6 +375,78 @@ def test_mismatches() -> None:
     assert "" == explain_mismatches([])
 
 
+A = "a" * 300
+
+
+@pytest.mark.parametrize(
+    ("expected", "actual", "text"),
+    [
+        pytest.param(
+            A,
+            A[:150] + "B" + A[151:],
+            f"expected ...{'a' * 40!r}...   actual ...'{'a' * 12}B{'a' * 27}'... (at 150 of 300)",
+            id="in the middle",
+        ),
+        pytest.param(
+            A,
+            A[:-1] + "B",
+            f"expected ...'{'a' * 13}'   actual ...'{'a' * 12}B' (at 299 of 300)",
+            id="at the end",
+        ),
+        pytest.param(
+            A,
+            A[:200],
+            f"expected ...{'a' * 40!r}...   actual ...'{'a' * 12}' (at 200 of 300 and 200)",
+            id="shorter",
+        ),
+        pytest.param(
+            b"\0" * 90,
+            b"\0" * 45 + b"!" + b"\0" * 44,
+            f"expected ...{bytes(40)!r}...   actual ...{bytes(12) + b'!' + bytes(27)!r}... (at 45 of 90)",
+            id="bytes",
+        ),
+        pytest.param(
+            '{"items": [' + "1, " * 50 + "2]}",
+            '{"items": [' + "1, " * 50 + "3]}",
+            "expected ...'1, 1, 1, 1, 2]}'   actual ...'1, 1, 1, 1, 3]}' (at 161 of 164)",
+            id="JSON text",
+        ),
+        pytest.param(
+            "b" + A,
+            A,
+            f"expected 'b{'a' * 34} ... {'a' * 18}'   actual '{'a' * 35} ... {'a' * 18}'",
+            id="at the beginning",
+        ),
+        pytest.param(A, b"a", f"expected '{'a' * 35} ... {'a' * 18}'   actual b'a'", id="of two kinds"),
+        pytest.param(
+            "a" * 40 + "b",
+            "a" * 40 + "c",
+            f"expected '{'a' * 40}b'   actual '{'a' * 40}c'",
+            id="short enough",
+        ),
+        pytest.param(
+            Subset(A), "b", f"expected Subset('{'a' * 28} ... {'a' * 17}')   actual 'b'", id="contained"
+        ),
+    ],
+)
+def test_long_texts(expected: object, actual: object, text: str) -> None:
+    """Two long texts are shown around their first difference, unless it is seen anyway."""
+    assert f"json $   {text}" == explain_mismatches([Mismatch("json", "$", expected, actual)])
+
+
+def test_long_texts_in_columns() -> None:
+    """A window keeps the columns of the other differences."""
+    same(
+        f"""
+        json $.id     expected 1                                 actual 2
+        json $.text   expected ...{"a" * 40!r}...   actual ...'{"a" * 12}B{"a" * 27}'... (at 150 of 300)
+        """,
+        explain_mismatches(
+            [Mismatch("json", "$.id", 1, 2), Mismatch("json", "$.text", A, A[:150] + "B" + A[151:])]
+        ),
+    )
+
+
 # ---- which is nearest ----
 
 

@@ -126,7 +126,8 @@ def test_unanswered_and_never_called() -> None:
         "  there are no routes\n"
         "1 route was never called\n"
         f"  1. GET /b  {route.location}\n"
-        "  there were no requests"
+        "  there were no requests\n"
+        'on purpose? route.optional() / @pytest.mark.aiotest(unmatched="allow", unused="allow")'
     ) == str(verdict)
 
 
@@ -168,7 +169,8 @@ def test_equal_requests_are_one() -> None:
         "no route answered GET http://api.test/a (2 times)\n"
         "  there are no routes\n"
         "no route answered GET http://api.test/b\n"
-        "  there are no routes"
+        "  there are no routes\n"
+        'on purpose? @pytest.mark.aiotest(unmatched="allow")'
     ) == str(watched.verdict())
 
 
@@ -180,7 +182,10 @@ def test_many_requests() -> None:
     text = str(watched.verdict())
 
     assert 10 == text.count("there are no routes")
-    assert text.endswith("/9\n  there are no routes\nand 3 more that no route answered")
+    assert text.endswith(
+        "/9\n  there are no routes\nand 3 more that no route answered\n"
+        'on purpose? @pytest.mark.aiotest(unmatched="allow")'
+    )
 
 
 def test_handler_error_goes_first() -> None:
