@@ -43,6 +43,7 @@ kept_requests: dict[tuple[bytes, Origin, bool], Request] = {}
 # Beyond these a client is broken or hostile; common servers take a quarter of it. They keep what one
 # connection can make us hold within bounds.
 LONGEST_HEAD = 64 * 1024
+LONGEST_BETWEEN = 4 * LONGEST_HEAD
 MOST_FIELDS = 256
 LONGEST_BODY = 256 * 1024 * 1024
 
@@ -68,6 +69,7 @@ class Refusal:
 
 
 VERSIONS = ("1.1", "1.0")
+FRAMING_FIELDS = (b"content-length", b"transfer-encoding")
 BAD_REQUEST = "400 Bad Request"
 HEAD_TOO_LONG = Refusal(
     "431 Request Header Fields Too Large", f"the head of the request is longer than {LONGEST_HEAD} bytes"
@@ -97,6 +99,10 @@ class RequestReader:
     # recorded call several times smaller.
     _fields: dict[Field, Field]
     _diverted: Incoming | None = None
+    _upgrades = False
+    """Whether another protocol follows the request that is being read, which has a body."""
+    _body_is_due = False
+    """Whether the parser has read the head of such a request, and not yet begun with the body."""
 
     def __init__(self, origin: Origin, *, by_host: bool = False) -> None:
         self.origin = origin
@@ -150,20 +156,54 @@ class RequestReader:
 
     def feed(self, data: bytes) -> list[Request]:
         """The requests that `data` completes, in order; `error` is set where what follows is not HTTP."""
-        parser = self._parser or self._begin()
+        if self._parser is None:
+            self._begin()
         complete = self._complete = []
+        start = 0
+        while start < len(data) and self.error is None and self.upgrade is None:
+            # Up to where a head becomes too long: what is refused must not depend on how it was cut.
+            end = start + self._limit + 1 - self._held
+            self._feed_piece(data[start:end])
+            start = end
+        if self.upgrade is not None:
+            self.upgrade += data[start:]
+        return complete
+
+    def _feed_piece(self, data: bytes) -> None:
+        assert self._parser is not None
         self._feeding = len(data)
         try:
-            parser.feed_data(data)
+            self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as exc:
-            self.upgrade = data[exc.args[0] :]
+            rest = data[exc.args[0] :]
+            if self.unfinished is not None:
+                self._read_body(self.unfinished, rest)
+            else:
+                self.upgrade = rest
         except httptools.HttpParserError as exc:
             self.error = self.error or Refusal(BAD_REQUEST, str(exc))
         if not self.is_idle:
             self._held += self._feeding
-            if self._held > LONGEST_HEAD and self.error is None:
+            if self._held > self._limit and self.error is None:
                 self.error = HEAD_TOO_LONG
-        return complete
+
+    @property
+    def _limit(self) -> int:
+        """Bytes of which nothing need come: a head, or what stands between the pieces of a body."""
+        return LONGEST_HEAD if self.unfinished is None else LONGEST_BETWEEN
+
+    def _read_body(self, request: Request, data: bytes) -> None:
+        """Read the body of a request for another protocol, which the parser takes for one without.
+
+        The other protocol begins behind it (RFC 9110, 7.8). Another parser is given what says how long it is.
+        """
+        self._parser = httptools.HttpRequestParser(self)
+        framing = [b": ".join(field) for field in request.raw_headers if field[0].lower() in FRAMING_FIELDS]
+        self._feed_piece(b"\r\n".join([f"POST / HTTP/{request.version}".encode(), *framing, b"", b""]))
+        self._body_is_due = False
+        self._held = self._feeding = 0
+        if data and self.error is None:
+            self._feed_piece(data)
 
     def close(self) -> None:
         """Let go of the parser, which holds on to the reader."""
@@ -175,9 +215,15 @@ class RequestReader:
         self.is_idle = False
 
     def on_url(self, url: bytes) -> None:
-        self._target += url
+        if not self._body_is_due:
+            self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._body_is_due:
+            return
+        if self.unfinished is not None:
+            self._check_trailer(name, value)
+            return
         field = (name, value)
         known = self._fields.get(field)
         if known is None:
@@ -187,6 +233,8 @@ class RequestReader:
         self._headers.append(known)
 
     def on_headers_complete(self) -> None:
+        if self._body_is_due:
+            return
         parser = self._parser
         assert parser is not None
         version = parser.get_http_version()
@@ -194,7 +242,8 @@ class RequestReader:
         target = self._target.decode("ascii", "surrogateescape")
         method = parser.get_method().decode("ascii")
         # What follows a request for another protocol is not read as HTTP; a tunnel is another matter.
-        keep_alive = parser.should_keep_alive() and (method == "CONNECT" or not parser.should_upgrade())
+        upgrades = method != "CONNECT" and parser.should_upgrade()
+        keep_alive = parser.should_keep_alive() and not upgrades
         origin = host_of(self._headers, self.origin) if self._by_host else self.origin
         if not target.startswith("/"):
             try:
@@ -205,10 +254,11 @@ class RequestReader:
                 self.error = Refusal(BAD_REQUEST, f"{method} {shown} has no target that names a host")
                 raise Refused from None
         headers = tuple(self._headers)
-        self.unfinished = Request(method, origin, target, headers, b"", version, keep_alive)
+        request = self.unfinished = Request(method, origin, target, headers, b"", version, keep_alive)
+        self._upgrades = self._body_is_due = upgrades and has_body(request)
         self._target = b""
         self._headers = []
-        self._held = self._feeding = 0
+        self._held = self._feeding = self._trailers = 0
 
     def on_body(self, body: bytes) -> None:
         self._held = self._feeding = 0
@@ -222,8 +272,12 @@ class RequestReader:
             raise Refused
 
     def on_message_complete(self) -> None:
+        if self._body_is_due:
+            return
         request = self.unfinished
         assert request is not None
+        if self._upgrades:
+            self.upgrade = b""
         if self._diverted is not None:
             self._end_diverted(self._diverted)
             return
@@ -231,8 +285,6 @@ class RequestReader:
             request = request.with_body(self._body[0] if len(self._body) == 1 else b"".join(self._body))
             self._body = []
             self._body_length = 0
-        # Trailer fields (RFC 9112, 7.1.2) are not kept; the next request must not have them.
-        self._headers = []
         self.unfinished = None
         self.is_idle = True
         self._held = 0
@@ -252,9 +304,15 @@ class RequestReader:
                 self.error = HEAD_TOO_LONG
                 raise Refused
 
+    def _check_trailer(self, name: bytes, value: bytes) -> None:
+        """Refuse trailer fields that are too long; they are not kept (RFC 9112, 7.1.2)."""
+        self._trailers += len(name) + len(value) + len(": \r\n")
+        if self._trailers > LONGEST_HEAD:
+            self.error = HEAD_TOO_LONG
+            raise Refused
+
     def _end_diverted(self, incoming: Incoming) -> None:
         self._diverted = None
-        self._headers = []
         self.unfinished = None
         self.is_idle = True
         self._held = self._body_length = 0
@@ -310,9 +368,15 @@ class ReplyReader:
         status = self._parser.get_status_code()
         if status >= 200 or status == SWITCHING_PROTOCOLS:
             self.head = reply_as_sent(status, self._reason, self._fields)
-            self.keep_alive = self._parser.should_keep_alive()
-            # A HEAD is answered without the body that the headers speak of; the parser would wait for it.
+            # A HEAD is answered without the body that the headers speak of; the parser would wait for it, to
+            # the end of the connection if they do not say how long it is.
             self.complete = self._method == "HEAD"
+            if self.complete:
+                connection = self.head.headers.get("Connection", "").lower()
+                is_newer = self._parser.get_http_version() == "1.1"
+                self.keep_alive = "close" not in connection if is_newer else "keep-alive" in connection
+            else:
+                self.keep_alive = self._parser.should_keep_alive()
         self._reason, self._fields = b"", []
 
     def on_body(self, body: bytes) -> None:
@@ -359,6 +423,11 @@ def declared_length(request: Request) -> int:
     """The length of the body of a request of which the head has come; 0 if that does not tell."""
     lengths = [value for name, value in request.raw_headers if name.lower() == b"content-length"]
     return int(lengths[0]) if lengths and not is_chunked(request) else 0
+
+
+def has_body(request: Request) -> bool:
+    """Whether a request has a body, of which nothing has come yet (RFC 9112, 6.3)."""
+    return is_chunked(request) or declared_length(request) > 0
 
 
 def refusal_of_length(request: Request) -> Refusal | None:

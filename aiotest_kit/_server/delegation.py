@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Guest", "OwnExchange", "OwnLine", "Through", "Turn"]
 
 OF_TLS = ("sslcontext", "ssl_object")
+EMPTY_LINE = b"\r\n\r\n"
 
 
 class Turn:
@@ -51,6 +52,8 @@ class Turn:
         over: asyncio.Future[None],
     ) -> None:
         self.reply: ReplyReader = ReplyReader(method)
+        self.has_body = method != "HEAD"
+        """Whether the reply has a body; what else is sent of one gets lost (RFC 9110, 9.3.2)."""
         self.note_failure = note_failure
         self.over = over
         self._replied = replied
@@ -69,6 +72,16 @@ class Turn:
         if reply.complete and not self.over.done():
             self.over.set_result(None)
 
+    def read_head(self, data: bytes) -> bytes:
+        """Learn from what the guest writes of a reply without a body, up to its end, which is returned."""
+        start = 0
+        while start < len(data) and not self.reply.complete:
+            end = data.find(EMPTY_LINE, start)
+            stop = len(data) if end < 0 else end + len(EMPTY_LINE)
+            self.read(data[start:stop])
+            start = stop
+        return data[:start]
+
     def lose(self) -> None:
         """Take note that the rest of the reply will not come."""
         if not self.over.done():
@@ -86,6 +99,8 @@ class Guest(transports._FlowControlMixin, asyncio.Transport):
 
     _sendfile_compatible = constants._SendfileMode.FALLBACK
     _protocol_paused = False
+    _drops_body = False
+    """Whether a handler may still send the body of a reply that has none."""
 
     def __init__(self, protocol: Any, transport: asyncio.Transport, origin: Origin) -> None:
         # Not the mixin's constructor: flow control is that of the real transport.
@@ -119,6 +134,17 @@ class Guest(transports._FlowControlMixin, asyncio.Transport):
     def receive(self, data: bytes) -> None:
         """Give bytes to the protocol."""
         self._protocol.data_received(data)
+
+    async def settled(self) -> None:
+        """Return when the protocol has begun, and waits for what comes.
+
+        Raises:
+            ClientGone: the connection has ended meanwhile.
+        """
+        if self._is_new:
+            await asyncio.sleep(0)
+            if self.is_closing():
+                raise ClientGone
 
     async def ready(self) -> None:
         """Return when the protocol takes more."""
@@ -187,10 +213,17 @@ class Guest(transports._FlowControlMixin, asyncio.Transport):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send bytes of the reply."""
         turn = self._turn
-        if turn is not None and not self.is_closing():
-            data = bytes(data)
+        if turn is None or self.is_closing():
+            return
+        data = bytes(data)
+        if self._drops_body and not data.startswith(b"HTTP/1."):
+            return
+        self._drops_body = not turn.has_body
+        if turn.has_body:
             self._transport.write(data)
             turn.read(data)
+        else:
+            self._transport.write(turn.read_head(data))
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
         """Send several pieces as one."""
@@ -266,11 +299,6 @@ class Through(asyncio.Protocol):
 class OwnLine(Line, Protocol):
     """A connection of one's own."""
 
-    @property
-    def upgrades(self) -> bool:
-        """Whether the client asked for another protocol behind its request."""
-        ...
-
     def divert(self, request: Request) -> Incoming:
         """The body of a request as it comes, from its first byte."""
         ...
@@ -310,15 +338,19 @@ class OwnExchange(PlayedExchange):
             ClientGone: the connection has ended, or what comes of the body is not HTTP.
         """
         request = self.request
+        if self.incoming.broken:
+            raise ClientGone
         guest = self._own_line.guest_of(server, request.origin)
         turn = Turn(
             request.method, self._guest_replies, self._guest_failed, self._own_line.loop.create_future()
         )
         guest.begin(turn)
         try:
+            await guest.settled()
             await self._pass_on(guest, request_head(request, target or request.target))
             await turn.over
             if turn.reply.switched:
+                self._own_line.give_away(guest)
                 await self.incoming.gone()
         except ConnectionResetError:
             # Not before it has no part in the connection, which it would close.
@@ -355,8 +387,6 @@ class OwnExchange(PlayedExchange):
         if frame is chunk:
             guest.receive(last_chunk(None))
             await guest.ready()
-        if self._own_line.upgrades:
-            self._own_line.give_away(guest)
 
     def _guest_replies(self, head: Reply) -> None:
         self._head = self.call.reply = head

@@ -132,11 +132,8 @@ class Peer(Flow):
 
     def data_received(self, data: bytes) -> None:
         """Answer the requests that `data` completes."""
-        pipeline = self._pipeline
-        pipeline.feed(data)
-        if pipeline.reader.error is not None and pipeline.reader.is_diverted and self._incoming is not None:
-            # The rest of the body will never come.
-            self._incoming.lose()
+        self._pipeline.feed(data)
+        self._notice_broken_body()
         self._go_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -365,7 +362,14 @@ class Peer(Flow):
         """The body of a request as it comes, from its first byte."""
         incoming = self._incoming = Incoming(self._wait_for_reader)
         self._pipeline.divert(request, incoming)
+        self._notice_broken_body()
         return incoming
+
+    def _notice_broken_body(self) -> None:
+        """Tell who reads a body that the rest of it will never come, where that is not HTTP."""
+        reader = self._pipeline.reader
+        if reader.error is not None and reader.is_diverted and self._incoming is not None:
+            self._incoming.lose()
 
     def _wait_for_reader(self, is_full: bool) -> None:
         """Take note whether the reader of a body is behind."""
@@ -379,11 +383,6 @@ class Peer(Flow):
         self._body_is_full = False
         self._hold_back()
         return reader
-
-    @property
-    def upgrades(self) -> bool:
-        """Whether the client asked for another protocol behind its request."""
-        return self._pipeline.upgrades
 
     def guest_of(self, server: Callable[[], asyncio.Protocol], origin: Origin) -> Guest:
         """The protocol that a server has on this connection, made if it has none yet.

@@ -252,7 +252,11 @@ class MemoryTransport(transports._FlowControlMixin, asyncio.Transport):
     def _be_reset(self) -> None:
         if self._reset is None:
             self._reset = ConnectionResetError(104, "Connection reset by peer")
-            self._schedule()
+            if self._closing:
+                # What it still waits to send will never be taken.
+                self._loop.call_soon(self._lose, self._reset)
+            else:
+                self._schedule()
 
     def _lose(self, exc: BaseException | None) -> None:
         if self._lost:

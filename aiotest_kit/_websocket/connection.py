@@ -267,7 +267,11 @@ class WebSocketConnection:
     async def read_all(self) -> None:
         """Read what comes until the end, pings and the close answered."""
         while True:
-            message = await self._ws.receive()
+            try:
+                message = await self._ws.receive()
+            except ConnectionError:
+                # The client has gone before the pong that it asked for.
+                message = WSMessage(WSMsgType.CLOSED, None, None)
             self._came.append(message)
             self._waiters.notify()
             if message.type in THE_END:

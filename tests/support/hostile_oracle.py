@@ -1,7 +1,7 @@
 """Which requests a server reads from some bytes: the kit's, and aiohttp's own.
 
 Where the two differ, one of them may be led to take a part of one request for another (request smuggling),
-and RFC 9112 says which. Both are asked in memory; each answers all requests with their number.
+and RFC 9112 says which. Both are asked in memory, and answer everything.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from aiotest_kit import Origin, Router
 from aiotest_kit._server.protocol import Peer
 from aiotest_kit._transport.memory import connected
 
-from .hostile_trial import Client
+from .hostile_trial import IS_OLDER, Client, rest
 
 __all__ = ["Oracle", "Read", "oracle"]
 
@@ -53,7 +53,13 @@ class Oracle:
         self._server = web.Server(self._read)
 
     async def difference(self, data: bytes) -> str | None:
-        """In what the two differ on a request that both have read; one may refuse what the other reads."""
+        """In what the two differ on a request that both have read; one may refuse what the other reads.
+
+        Tunnels are left out, which aiohttp's server does not know; and other protocols behind a body, which
+        older ones do not read.
+        """
+        if b"CONNECT" in data or (IS_OLDER and b"pgrade" in data):
+            return None
         both = zip(await self.of_aiohttp(data), await self.of_the_kit(data), strict=False)
         for number, (expected, actual) in enumerate(both):
             if expected != actual:
@@ -80,20 +86,16 @@ class Oracle:
         return web.Response(text="ok")
 
     async def _send(self, data: bytes, server: asyncio.BaseProtocol) -> None:
-        """Send it byte by byte: aiohttp's server forgets what it has read before a mistake in the same piece."""
+        """Send it byte by byte: aiohttp's server forgets what it has read before a mistake in a piece."""
         client = Client()
         connected(self._loop, client, server, ("127.0.0.1", 80))
         for position in range(len(data)):
             if client.transport.is_closing():
                 break
             client.transport.write(data[position : position + 1])
-            await self._rest()
+            await rest()
         client.transport.abort()
-        await self._rest()
-
-    async def _rest(self) -> None:
-        while self._loop._ready:
-            await asyncio.sleep(0)
+        await rest()
 
 
 @asynccontextmanager

@@ -61,6 +61,28 @@ async def lend(router: Router) -> AsyncIterator[Callable[[Serve], web.Server]]:
         await server.shutdown(0.01)
 
 
+async def test_a_body_for_a_head(router: Router, lend: Callable[[Serve], web.Server]) -> None:
+    """What a handler streams in answer to a HEAD is not sent, nor taken for part of the next answer."""
+
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        if request.path == "/2":
+            return plain("2")
+        response = web.StreamResponse(headers={"Date": "now", "Server": "it", "Content-Type": "text/x"})
+        await response.prepare(request)
+        for _ in range(3):
+            await response.write(b"piece")
+            await asyncio.sleep(0)
+        return response
+
+    lend(handler)
+    async with connection(router) as client:
+        client.send(get("/1", method="HEAD"), get("/2"))
+        head = b"HTTP/1.1 200 OK\r\nDate: now\r\nServer: it\r\nContent-Type: text/x\r\n\r\n"
+        await client.gets(head, sent("2"))
+
+    assert not router.handler_errors
+
+
 async def test_requests_of_one_connection_go_to_those_who_answer_them(
     router: Router, lend: Callable[[Serve], web.Server]
 ) -> None:

@@ -326,6 +326,13 @@ async def resets_with_one_big_write_unsent(near: Recorder, far: Recorder) -> Non
     far.events[1] = isinstance(far.events[1], bytes) and 0 < len(far.events[1]) < BIG
 
 
+async def is_left_while_closing(near: Recorder, far: Recorder) -> None:
+    far.transport.pause_reading()
+    near.transport.write(bytes(BIG))
+    near.transport.close()
+    far.transport.abort()
+
+
 async def aborts_while_closing(near: Recorder, far: Recorder) -> None:
     far.transport.pause_reading()
     for _ in range(256):
@@ -390,6 +397,7 @@ SCRIPTS = [
     (resets_with_one_big_write_unsent, ["made", "pause", "lost"], ["made", True, RESET]),
     (aborts_while_closing, ["made", "pause", "lost"], ["made", True, "eof", "lost"]),
     (is_ended_with_much_unsent, ["made", "pause", "eof", "resume", "lost"], ["made", BIG, "eof", "lost"]),
+    (is_left_while_closing, ["made", "pause", RESET], ["made", "lost"]),
     (is_reset, ["made", "lost"], ["made", b"a", RESET]),
     (is_reset_while_paused, ["made", "lost"], ["made", RESET]),
 ]

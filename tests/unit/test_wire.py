@@ -5,7 +5,7 @@ import pytest
 
 from aiotest_kit import Origin, Reply, Request
 from aiotest_kit._http.body import MOST_KEPT, Incoming
-from aiotest_kit._http.readers import ReplyReader, RequestReader
+from aiotest_kit._http.readers import LONGEST_HEAD, ReplyReader, RequestReader
 from aiotest_kit._http.reply import with_fields
 from aiotest_kit._http.writers import (
     Framing,
@@ -19,6 +19,7 @@ from aiotest_kit._http.writers import (
     render,
     request_head,
 )
+from aiotest_kit._server.pipeline import Pipeline
 
 API = Origin("http", "api.test", 80)
 
@@ -260,6 +261,76 @@ def test_upgrade(data: bytes, url: str, rest: bytes) -> None:
     (request,) = reader.feed(data)
 
     assert (url, rest) == (str(request.url), reader.upgrade)
+
+
+UPGRADES = b"POST /a HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
+BODIES_BEFORE = {
+    "a length": (b"Content-Length: 5\r\n\r\n", b"hello", b"hello"),
+    "chunks": (b"Transfer-Encoding: chunked\r\n\r\n", b"2\r\nhe\r\n3\r\nllo\r\n0\r\nX: 1\r\n\r\n", b"hello"),
+    "none": (b"Content-Length: 0\r\n\r\n", b"", b""),
+}
+
+
+@pytest.mark.parametrize(("head", "sent", "body"), BODIES_BEFORE.values(), ids=BODIES_BEFORE)
+@pytest.mark.parametrize("step", [1, 2, 3, 1000])
+def test_upgrade_with_a_body(head: bytes, sent: bytes, body: bytes, step: int) -> None:
+    """The body belongs to the request, and the other protocol begins behind it (RFC 9110, 7.8)."""
+    pipeline = Pipeline(RequestReader(API))
+    data = UPGRADES + head + sent + b"REST\r\n\r\nx"
+    for start in range(0, len(data), step):
+        pipeline.feed(data[start : start + step])
+    request = pipeline.take()
+
+    assert request is not None
+    assert (b"h2c", body) == (dict(request.raw_headers)[b"Upgrade"], request.body)
+    assert (None, b"REST\r\n\r\nx") == (pipeline.reader.error, pipeline.reader.upgrade)
+
+
+@pytest.mark.parametrize("step", [1, 1000])
+@pytest.mark.parametrize(
+    ("behind", "error"),
+    [
+        (b"Transfer-Encoding: chunked\r\n\r\nz", "Invalid character in chunk size"),
+        (b"Transfer-Encoding: xchunked\r\n\r\n5\r\nhello", "Request has invalid `Transfer-Encoding`"),
+    ],
+)
+def test_upgrade_with_a_body_that_is_none(behind: bytes, error: str, step: int) -> None:
+    """It is refused as any other."""
+    pipeline = Pipeline(RequestReader(API))
+    data = UPGRADES + behind
+    for start in range(0, len(data), step):
+        pipeline.feed(data[start : start + step])
+
+    assert pipeline.take() is None
+    assert pipeline.reader.error is not None
+    assert error == pipeline.reader.error.text
+
+
+@pytest.mark.parametrize("step", [1000, 10_000, 10**6])
+def test_the_longest_head(step: int) -> None:
+    """A head is too long, or is not HTTP, whichever comes first, however it is cut."""
+    start = b"GET / HTTP/1.1\r\nHost: a\r\nX: "
+    for length, status in ((LONGEST_HEAD - 100, "400"), (LONGEST_HEAD + 100, "431")):
+        reader = RequestReader(API)
+        data = start + b"x" * (length - len(start)) + b"\0\r\n\r\n"
+        for position in range(0, len(data), step):
+            reader.feed(data[position : position + step])
+        assert reader.error is not None
+        assert status == reader.error.status[:3]
+
+
+@pytest.mark.parametrize("step", [1000, 10_000, 10**6])
+def test_the_longest_trailers(step: int) -> None:
+    """Trailer fields that are too long are refused, however they are cut and whatever else is there."""
+    start = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2000\r\n"
+    for length, status in ((LONGEST_HEAD - 100, None), (LONGEST_HEAD + 100, "431")):
+        pipeline = Pipeline(RequestReader(API))
+        trailers = b"X: 1\r\n" * 10 + b"Y: " + b"y" * (length - 60) + b"\r\n\r\n"
+        data = start + bytes(0x2000) + b"\r\n0\r\n" + trailers
+        for position in range(0, len(data), step):
+            pipeline.feed(data[position : position + step])
+        error = pipeline.reader.error
+        assert status == (error and error.status[:3])
 
 
 @pytest.mark.parametrize(
@@ -596,6 +667,11 @@ def test_a_reply_is_read(step: int) -> None:
     ("method", "data", "complete", "keep_alive", "switched"),
     [
         pytest.param("HEAD", REPLY[:-2], True, True, False, id="HEAD has no body"),
+        pytest.param("HEAD", b"HTTP/1.1 200 OK\r\n\r\n", True, True, False, id="HEAD without a length"),
+        pytest.param(
+            "HEAD", b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", True, False, False, id="HEAD closes"
+        ),
+        pytest.param("HEAD", b"HTTP/1.0 200 OK\r\n\r\n", True, False, False, id="HEAD of 1.0"),
         pytest.param("GET", b"HTTP/1.1 204 No\r\n\r\n", True, True, False, id="no content"),
         pytest.param("GET", b"HTTP/1.1 200 OK\r\n\r\nabc", False, False, False, id="to the end"),
         pytest.param(
