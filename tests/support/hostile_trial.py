@@ -139,7 +139,9 @@ class Complaints(logging.Handler):
         )
         # Alone: pytest's keeps what it is told, and with that the frames of each error.
         root = logging.getLogger()
-        others, root.handlers = root.handlers, [self]
+        others = root.handlers
+        own: list[logging.Handler] = [self]
+        root.handlers = own
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("always")
