@@ -11,7 +11,7 @@ A request comes in from the top. Each package imports only from the lines below 
     _websocket                               a websocket connection, scripts, conversations
     _reports                                 why nothing matched: near misses, hints, tables, timelines (text)
     _responders  _matching                   what answers (handlers, faults, streams, apps); what matches
-    _virtual_time  _leaks                    a loop whose clock jumps to the next timer; what a test leaves open
+    _virtual_time  _leaks                    a clock that jumps to the next timer; what a test leaves open
     _http  _aiohttp                          messages and their bytes (no I/O); undocumented parts of aiohttp
     _transport                               in-memory and socket plumbing
     _asyncio                                 tasks, waiting, lifespans; undocumented parts of asyncio

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import weakref
 from collections import defaultdict, deque
 from functools import partial
@@ -215,7 +216,12 @@ async def creation_installed(
 
 tcp_detour, *_ = creation_detours = [
     Detour(kind, "_create_connection", creation_installed)
-    for kind in (aiohttp.TCPConnector, aiohttp.UnixConnector, aiohttp.NamedPipeConnector)
+    for kind in (
+        aiohttp.TCPConnector,
+        aiohttp.UnixConnector,
+        # Only Windows has named pipes.
+        *((aiohttp.NamedPipeConnector,) if sys.platform == "win32" else ()),
+    )
 ]
 """What creates the connections of aiohttp's connectors, the last step before a socket."""
 

@@ -53,6 +53,7 @@ class Detour:
         self.as_written: Callable[..., Any] = self._copied()
         """The method as its own class wrote it, whatever is installed."""
         self._undo: ExitStack | None = None
+        self._options: dict[str, Any] = {}
 
     def _copied(self) -> Callable[..., Any]:
         if self.function is None:
@@ -68,8 +69,10 @@ class Detour:
             self._undo = ExitStack()
             replace_own(self.owner, {self.name: self._standing_in(through)}, self._undo)
             return
+        if self._options.get("through") is not through:
+            self._options = {**(self.defaults or {}), "through": through}
         # With these both codes can be called: another thread may do so before the next line.
-        self.function.__kwdefaults__ = {**(self.defaults or {}), "through": through}
+        self.function.__kwdefaults__ = self._options
         self.function.__code__ = self.stand_in.__code__
 
     def restore(self) -> None:

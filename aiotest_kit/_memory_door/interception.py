@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .._aiohttp.client import connect_detour, connect_through, loop_of
 from .._aiohttp.connectors import MemoryConnector, before_connect, create_connection, creation_detours
 from .._aiohttp.stand_ins import close_view, view_of
-from .._asyncio.tasks import cancel_tasks, on_loop, running_loop
+from .._asyncio.tasks import cancel_tasks, may_be_other_tasks, on_loop, running_loop
 from .._errors import UsageError, mock_closed
 from .._responders.forward import RealConnector
 from .._routing.route import Hit
@@ -130,8 +130,9 @@ class InterceptionDoor(MemoryDoor):
         self.is_closed = True
         views = [view for reference in self.views if (view := reference()) is not None]
         loops = {peer.loop for peer in self.connections} | set(map(loop_of, views))
-        running = running_loop()
-        fail_calls_of(loops if running is None else {running, *loops})
+        if may_be_other_tasks():
+            running = running_loop()
+            fail_calls_of(loops if running is None else {running, *loops})
         for view in views:
             on_loop(loop_of(view), partial(close_view, view))
         # What is not pooled is in use.
@@ -156,8 +157,8 @@ def open_mock(mock: Mock) -> None:
         if door is None:
             door = InterceptionDoor()
             connect_detour.install(connect)
-            for detour in creation_detours:
-                detour.install(partial(create, detour.as_written))
+            for detour, through in creations:
+                detour.install(through)
         push(mock)
 
 
@@ -203,3 +204,6 @@ async def create(
     if through is None or isinstance(self, (MemoryConnector, RealConnector)) or goes_out(self, req):
         return await as_written(self, req, traces, timeout)
     return await create_connection(view_of(self, through), req, traces, timeout)
+
+
+creations = [(detour, partial(create, detour.as_written)) for detour in creation_detours]

@@ -44,11 +44,13 @@ def is_local(connector: aiohttp.BaseConnector, req: ClientRequest) -> bool:
         # Others may lead out of the test, whatever host the URL has.
         return path in served_paths
     # A proxy elsewhere would be asked for a local address, too.
-    hosts = {(hop.raw_host or "").rstrip(".") for hop in (req.url, req.proxy) if hop is not None}
-    if "localhost" in hosts and has_own_resolver(connector):
-        # It may say anything of a name.
-        return False
-    return all(map(is_loopback, hosts))
+    for hop in (req.url, req.proxy):
+        if hop is not None:
+            host = (hop.raw_host or "").rstrip(".")
+            # A resolver of one's own may say anything of a name.
+            if not is_loopback(host) or (host == "localhost" and has_own_resolver(connector)):
+                return False
+    return True
 
 
 @lru_cache(maxsize=1024)

@@ -46,15 +46,20 @@ class Pipeline:
         self._shown: Request | None = None
         """The unfinished request that was given by `take_head`."""
 
+    def recall(self, data: bytes) -> Request | None:
+        """The request that `data` is, taken at once, if nothing waits and the same bytes came before."""
+        reader = self.reader
+        if self._waiting or not reader.is_idle or reader.error is not None or reader.upgrade is not None:
+            return None
+        request = reader.recall(data)
+        if request is not None:
+            self._taken = [data]
+        return request
+
     def feed(self, data: bytes) -> None:
         """Read on."""
         reader = self.reader
         was_idle = reader.is_idle and not self._waiting
-        if was_idle:
-            request = reader.recall(data)
-            if request is not None:
-                self._waiting.append((request, [data]))
-                return
         start = 0
         while start < len(data) and reader.error is None and reader.upgrade is None:
             end = self._next_end(data, start)

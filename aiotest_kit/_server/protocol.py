@@ -132,7 +132,13 @@ class Peer(Flow):
 
     def data_received(self, data: bytes) -> None:
         """Answer the requests that `data` completes."""
-        self._pipeline.feed(data)
+        pipeline = self._pipeline
+        if self._task is None and self._drained is None:
+            request = pipeline.recall(data)
+            if request is not None:
+                self._serve(request)
+                return
+        pipeline.feed(data)
         self._notice_broken_body()
         self._go_on()
 
