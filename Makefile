@@ -1,7 +1,7 @@
 # Needs Python 3.10 or newer with pip, and nothing else: each target makes the environment that it runs in.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-matrix newest-python test-loops test-surroundings test-hostile bench lint ruff mypy pyright pytest format clean
+.PHONY: help demo test test-matrix newest-python test-loops test-surroundings test-hostile test-seeds bench lint ruff mypy pyright pytest format clean
 
 # The first of these that is new enough; `make PYTHON=/some/python test` to choose.
 recent := import sys; sys.exit(sys.version_info < (3, 10))
@@ -18,6 +18,10 @@ MATRIX ?=
 LOOPS ?=
 # The same for the surroundings: nothing for each by itself, or words like `uvloop+debug eager plugins`.
 SURROUNDINGS ?=
+# How many seeds for clients that leave, how many for all of the tests, and the first of them.
+SEEDS ?= 100
+WHOLE ?= 1
+FIRST ?= 1
 # How many hostile inputs, and of which seed (any); or the number of one of them alone.
 INPUTS ?= 10000
 SEED ?=
@@ -31,6 +35,7 @@ help:
 	@echo 'make test-matrix  the tests on every Python and aiohttp; MATRIX="3.10:3.10.11 3.13:newest" for some'
 	@echo 'make test-loops   the table of loop scopes on several pytest-asyncio and pytest; LOOPS="0.24.0:8 newest:9" for some'
 	@echo 'make test-surroundings  the tests on uvloop, eager tasks, in debug mode, without C, beside other plugins'
+	@echo 'make test-seeds   the tests in other orders, and with clients that leave at other moments; SEEDS=1000 WHOLE=5 FIRST=1'
 	@echo 'make test-hostile  hostile inputs to the server; INPUTS=100000, SEED=7, or INPUT=1234 for one of them'
 	@echo 'make bench        what the kit costs, beside its alternatives'
 	@echo 'make lint         the static checks alone'
@@ -53,6 +58,9 @@ test-loops:
 
 test-surroundings:
 	@$(PYTHON) -m scripts.surroundings $(SURROUNDINGS)
+
+test-seeds:
+	@$(PYTHON) -m scripts.seeds --seeds $(SEEDS) --whole $(WHOLE) --first $(FIRST)
 
 test-hostile: .venv/.test
 	$(BIN)/python -m scripts.hostile --inputs $(INPUTS) $(if $(SEED),--seed $(SEED)) $(if $(INPUT),--input $(INPUT))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,10 +15,9 @@ from aiohttp import web
 from aiotest_kit import Origin, Request, Router, Upstream, mock_session
 from aiotest_kit._server.protocol import Peer
 from aiotest_kit._transport.memory import connected
+from tests.support.seeds import each_seed
 
 PATIENCE = 5.0
-SEED = int(os.environ.get("AIOTEST_KIT_SEED", "1"))
-"""Another one has the clients leave at other moments."""
 MOMENTS = 12
 MOST_TURNS = 25
 HEAD = "{} {} HTTP/1.1\r\nHost: app.test\r\n{}\r\n"
@@ -232,12 +230,13 @@ async def left(peers: set[Peer], before: set[asyncio.Task[Any]] | None = None) -
         await asyncio.sleep(0.001)
 
 
+@each_seed
 @pytest.mark.parametrize("how", ["closes", "half-closes", "aborts"])
 @pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-async def test_leaving(way: Any, asked: bytes, how: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_leaving(way: Any, asked: bytes, how: str, seed: int, caplog: pytest.LogCaptureFixture) -> None:
     """Whenever it leaves: no task stays, no connection, no error, and no line in the log of asyncio."""
-    moments = random.Random(f"{SEED} {asked!r} {how}")
+    moments = random.Random(f"{seed} {asked!r} {how}")
     told: list[Any] = []
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context))
     router = Router()
