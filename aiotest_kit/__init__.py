@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         LeakWarning as LeakWarning,
         LoopMismatchError as LoopMismatchError,
         UnmatchedRequest as UnmatchedRequest,
+        UnmetExpectations as UnmetExpectations,
         UsageError as UsageError,
         VirtualTimeError as VirtualTimeError,
     )
@@ -103,7 +104,9 @@ HOMES = {
     "_app_door.server": "StubServer",
     "_app_door.stubs": "Stub Stubs WebSocketStub",
     "_asyncio.gate": "Gate",
-    "_errors": "LeakWarning LoopMismatchError UnmatchedRequest UsageError VirtualTimeError",
+    "_errors": (
+        "LeakWarning LoopMismatchError UnmatchedRequest UnmetExpectations UsageError VirtualTimeError"
+    ),
     "_http.call": "Call Client Tunnel",
     "_http.multipart": "Part",
     "_http.reply": "Reply",

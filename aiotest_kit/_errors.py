@@ -3,6 +3,8 @@
     Exception
     ├── UsageError                      the kit was used in a way that cannot work; found at set-up
     │   └── LoopMismatchError           something of one event loop was used from another
+    ├── AssertionError
+    │   └── UnmetExpectations           what a strict mock saw, raised at the end of its block
     ├── VirtualTimeError                virtual time is impossible here, or something real took too long
     ├── ResourceWarning
     │   └── LeakWarning                 a test left something open, where the settings say to warn
@@ -16,7 +18,14 @@ from __future__ import annotations
 
 import aiohttp
 
-__all__ = ["LeakWarning", "LoopMismatchError", "UnmatchedRequest", "UsageError", "VirtualTimeError"]
+__all__ = [
+    "LeakWarning",
+    "LoopMismatchError",
+    "UnmatchedRequest",
+    "UnmetExpectations",
+    "UsageError",
+    "VirtualTimeError",
+]
 
 
 class UsageError(Exception):
@@ -29,6 +38,15 @@ class LoopMismatchError(UsageError):
     """Something that lives on one event loop was used from another; the text names both and what would work.
 
     Without it the call would hang, or fail with "attached to a different loop".
+    """
+
+    __module__ = "aiotest_kit"
+
+
+class UnmetExpectations(AssertionError):
+    """Requests that no route of a strict mock answered, and routes of it that were never called.
+
+    Raised at the end of the block of `mock(strict=True)`; the text has a report on each.
     """
 
     __module__ = "aiotest_kit"

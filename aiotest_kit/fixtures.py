@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from ._loopback_door.upstream import Upstream
     from ._plugin.stub_clients import StubClientFactory
+    from ._plugin.with_hooks import Scope
     from ._routing.router import Router
     from ._virtual_time.clock import VirtualClock
 

@@ -5,18 +5,23 @@ Knows what a mock is and how it ends. How requests get to it is in `interception
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from .._asyncio.lifespan import end_lives, end_lives_soon
 from .._asyncio.tasks import cancel_tasks, end_tasks
-from .._errors import UsageError
+from .._errors import UnmetExpectations, UsageError
+from .._reports.unmet import explain_left_out, explain_unanswered, ways_out
 from .._routing.handler_errors import raise_handler_error
 from .._routing.router import Router
+from .._text import one_line
+from .decorated import decorated
 from .interception import close_mock, open_mock
 from .open_mocks import mocks_here
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
     from types import TracebackType
 
     from .._http.request import Request
@@ -24,11 +29,13 @@ if TYPE_CHECKING:
 __all__ = ["Mock", "mock"]
 
 Unmatched: TypeAlias = Literal["error", "allow", "passthrough"]
+Unused: TypeAlias = Literal["error", "allow"]
 POLICIES = ("error", "allow", "passthrough")
+T = TypeVar("T")
 
 
 class Mock:
-    """What `mock` returns: a context manager, sync and async, that gives the router.
+    """What `mock` returns: a context manager, sync and async, that gives the router; and a decorator.
 
     `imitates_connecting` says whether a resolver of the user's own is asked for the names of hosts, and an
     `aiohttp.Fingerprint` compared with `router.certificate_digest`. The stand-ins for libraries that do
@@ -43,9 +50,20 @@ class Mock:
         unmatched: Unmatched,
         loopback: bool = True,
         isolated: bool = False,
+        strict: bool = False,
+        unused: Unused | None = None,
     ) -> None:
+        check_router(router)
         if unmatched not in POLICIES:
             raise UsageError(f"unmatched={unmatched!r}: policies are {', '.join(POLICIES)}")
+        if unused not in (None, "error", "allow"):
+            raise UsageError(f"unused={unused!r}: policies are error, allow")
+        for name, value in {"loopback": loopback, "isolated": isolated, "strict": strict}.items():
+            if not isinstance(value, bool):
+                raise UsageError(f"{name}= is True or False; got {one_line(value, 60)}")
+        if unused is not None and not strict:
+            raise UsageError(f"unused={unused!r} goes with strict=True: else no route has to be called")
+        self._again = partial(Mock, router, unmatched, loopback, isolated, strict, unused)
         self.router: Router = Router() if router is None else router
         self.unmatched: Unmatched = unmatched
         self.loopback = loopback
@@ -54,18 +72,33 @@ class Mock:
         self.opened_in: tuple[Mock, ...] = ()
         """The mocks that were open in the same context before, the newest first."""
         self.opened_by: asyncio.Task[Any] | None = None
+        self.strict = strict
+        self.unused: Unused = unused or "error"
         self._earlier_errors = 0
+        self._earlier_misses = 0
+
+    def __call__(self, function: Callable[..., T]) -> Callable[..., T]:
+        """Decorate a function, sync or async: each call of it has a mock of its own.
+
+        It gets the router if it has a parameter of that name, which whoever calls it does not pass: pytest
+        looks for no fixture `router`.
+
+        Raises:
+            UsageError: it is no function, or a generator.
+        """
+        return decorated(function, self._again)
 
     def __enter__(self) -> Router:
         self.open()
-        self._earlier_errors = len(self.router.handler_errors)
+        self.errors_told()
         return self.router
 
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        __tracebackhide__ = True
         self.close()
-        raise_handler_error(self.router.handler_errors[self._earlier_errors :], exc)
+        self._raise_unmet(exc)
 
     async def __aenter__(self) -> Router:
         return self.__enter__()
@@ -73,6 +106,7 @@ class Mock:
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        __tracebackhide__ = True
         if self.is_open:
             lives = self.router.leave()
             if lives:
@@ -81,7 +115,7 @@ class Mock:
                 await end_lives(lives)
             close_mock(self)
             await end_tasks(self.router.tasks)
-        raise_handler_error(self.router.handler_errors[self._earlier_errors :], exc)
+        self._raise_unmet(exc)
 
     def open(self) -> None:
         """Begin to answer.
@@ -105,8 +139,24 @@ class Mock:
             close_mock(self)
 
     def errors_told(self) -> None:
-        """Note that somebody else tells of the errors of handlers so far, which the end is not to raise."""
+        """Note that the end is not to raise what went wrong so far."""
         self._earlier_errors = len(self.router.handler_errors)
+        self._earlier_misses = len(self.router.misses)
+
+    def _raise_unmet(self, exc: BaseException | None) -> None:
+        """Let the block fail by an error of a handler, or by what a strict mock minds; `exc` goes first."""
+        __tracebackhide__ = True
+        router = self.router
+        raise_handler_error(router.handler_errors[self._earlier_errors :], exc)
+        if not self.strict or exc is not None:
+            return
+        missed = router.misses[self._earlier_misses :] if self.unmatched == "error" else ()
+        unanswered, left_out = explain_unanswered(missed), list[str]()
+        if self.unused == "error":
+            left_out = explain_left_out(router.never_called, router.calls, router.unfinished)
+        if unanswered or left_out:
+            ways = ways_out("mock(strict=True, {})", unmatched=bool(unanswered), unused=bool(left_out))
+            raise UnmetExpectations("\n".join([*unanswered, *left_out, *ways]))
 
     @property
     def lets_some_out(self) -> bool:
@@ -123,12 +173,28 @@ class Mock:
         return mocks_here()
 
 
+def check_router(router: object) -> None:
+    """Refuse what is no router, nor None.
+
+    Raises:
+        UsageError: it is such.
+    """
+    if router is None or isinstance(router, Router):
+        return
+    if callable(router) and not isinstance(router, type):
+        name = getattr(router, "__qualname__", one_line(router, 60))
+        raise UsageError(f"@mock goes with parentheses, which may have settings: @mock() above {name}")
+    raise UsageError(f"mock() takes a Router, or nothing; got {one_line(router, 60)}")
+
+
 def mock(
     router: Router | None = None,
     *,
     unmatched: Unmatched = "error",
     loopback: bool = True,
     isolated: bool = False,
+    strict: bool = False,
+    unused: Unused | None = None,
 ) -> Mock:
     """Answer the requests of every aiohttp session in the process, until the block ends.
 
@@ -143,6 +209,13 @@ def mock(
     those that concurrent tasks have opened for themselves last. With `isolated=True`, only the context that
     opens it and the tasks it starts ask it, and they ask no mock of a concurrent task.
 
-    An error that escapes from a handler is raised when the block ends.
+    An error that escapes from a handler is raised when the block ends. With `strict=True`, so is
+    `UnmetExpectations` where a request met no route, unless `unmatched` says otherwise, or a route was never
+    called, unless `unused="allow"`; but never in place of another exception.
+
+    `@mock()` decorates a test or another function, sync or async; see `Mock.__call__`.
+
+    Raises:
+        UsageError: an argument cannot work; nothing is patched then.
     """
-    return Mock(router, unmatched, loopback, isolated)
+    return Mock(router, unmatched, loopback, isolated, strict, unused)

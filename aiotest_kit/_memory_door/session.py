@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import aiohttp
 
 from .._aiohttp.connectors import MemoryTCPConnector
-from .._aiohttp.stand_ins import view_of
+from .._aiohttp.stand_ins import close_view, view_of
 from .._asyncio.lifespan import end_lives
 from .._asyncio.tasks import end_tasks
+from .._errors import UsageError
 from .._routing.handler_errors import raise_handler_error
+from .._routing.router import Router
+from .._text import one_line
 from .door import RouterDoor
-
-if TYPE_CHECKING:
-    from .._routing.router import Router
 
 __all__ = ["SessionDoor", "mock_session"]
 
@@ -26,9 +26,13 @@ class SessionDoor(RouterDoor):
     def __init__(self, router: Router, connector: aiohttp.BaseConnector | None) -> None:
         super().__init__(router)
         self._connector = connector
-        self._is_open = True
+        self._is_open = False
         self._earlier_errors = router.handler_errors
-        router.enter()
+
+    def enter(self) -> None:
+        """Note that the session is there, with which the door ends."""
+        self._is_open = True
+        self._router.enter()
 
     async def left(self) -> None:
         """End the session's connections, and what still answers on them.
@@ -63,7 +67,21 @@ def mock_session(
     `session_kwargs` are those of `ClientSession`. The settings and limits of a `connector` hold. Closing the
     session ends what still answers it, and raises an error that escaped from a handler; a block that fails
     by itself is told of it in a note. As `ClientSession`, it has to be made on the loop that uses it.
+
+    Raises:
+        UsageError: the router or the connector is none.
     """
+    if not isinstance(router, Router):
+        raise UsageError(f"mock_session() takes a Router; got {one_line(router, 60)}")
+    if connector is not None and not isinstance(connector, aiohttp.BaseConnector):
+        raise UsageError(f"connector= is an aiohttp connector; got {one_line(connector, 60)}")
     door = SessionDoor(router, connector)
-    memory = MemoryTCPConnector(door) if connector is None else view_of(connector, door)
-    return aiohttp.ClientSession(connector=memory, **session_kwargs)
+    view = None if connector is None else view_of(connector, door)
+    try:
+        session = aiohttp.ClientSession(connector=view or MemoryTCPConnector(door), **session_kwargs)
+    except BaseException:
+        if view is not None:
+            close_view(view)
+        raise
+    door.enter()
+    return session

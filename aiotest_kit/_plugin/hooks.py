@@ -189,6 +189,8 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show beside a failure what its mocks saw; outermost, when it is settled whether it is one."""
     report = yield
+    if call.excinfo is not None and is_of_decorator(call.excinfo, item):
+        report.longrepr = str(call.excinfo.value)
     if WIDE in item.config.stash and report.when == "setup" and not report.passed:
         # Its report has what came so far, and the teardown is not to tell it again.
         with suppress(pytest.fail.Exception):
@@ -203,6 +205,13 @@ def pytest_runtest_makereport(
         if report.when == "teardown":
             watch.reported()
     return report
+
+
+def is_of_decorator(excinfo: pytest.ExceptionInfo[BaseException], item: pytest.Item) -> bool:
+    """Whether a test failed by what `@mock(strict=True)` above it minds: no line of the test shows that."""
+    if (excinfo.type.__module__, excinfo.type.__name__) != ("aiotest_kit", "UnmetExpectations"):
+        return False
+    return not any(entry.path == item.path for entry in excinfo.traceback)
 
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:

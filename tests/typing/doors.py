@@ -19,6 +19,7 @@ from aiotest_kit import (
     Stubs,
     StubServer,
     Tls,
+    UnmetExpectations,
     Upstream,
     VirtualClock,
     around_requests,
@@ -39,6 +40,24 @@ async def memory(router: Router) -> None:
     assert_type(mock_session(router, base_url="https://api.test"), aiohttp.ClientSession)
     async with mock_session(router) as session, session.get("/") as response:
         assert_type(response, aiohttp.ClientResponse)
+
+
+@mock(strict=True, unused="allow")
+async def decorated(router: Router, number: int) -> int:
+    return number
+
+
+@mock()
+def decorated_sync() -> str:
+    return ""
+
+
+async def of_decorated() -> None:
+    assert_type(await decorated(5), int)
+    assert_type(decorated_sync(), str)
+    with mock(strict=True, unmatched="allow", unused="error") as router:
+        assert_type(router, Router)
+    assert_type(issubclass(UnmetExpectations, AssertionError), bool)
 
 
 async def loopback() -> None:
