@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from yarl import URL
 
 __all__ = [
-    "Dial",
+    "ConnectRequest",
     "Door",
     "FailingDoor",
     "LateFailure",
@@ -55,7 +55,7 @@ SSLOption: TypeAlias = "ssl.SSLContext | aiohttp.Fingerprint | bool"
 """What aiohttp takes as `ssl=`."""
 
 
-class Dial(NamedTuple):
+class ConnectRequest(NamedTuple):
     """What a connector asks for when it needs a new connection.
 
     `url` is that of the request, or of the proxy. `address` is a `(host, port)` pair, with flow and scope
@@ -71,17 +71,17 @@ class Dial(NamedTuple):
 class Door(Protocol):
     """What a memory connector needs of the door that it belongs to."""
 
-    def open_now(self, dial: Dial, factory: Callable[[], Any]) -> ResponseHandler | None:
+    def open_now(self, asked: ConnectRequest, factory: Callable[[], Any]) -> ResponseHandler | None:
         """The protocol of a new connection, told of it; None where opening it takes time or fails."""
         ...
 
     async def open(
-        self, dial: Dial, factory: Callable[[], ResponseHandler]
+        self, asked: ConnectRequest, factory: Callable[[], ResponseHandler]
     ) -> tuple[asyncio.Transport, ResponseHandler]:
         """A new connection, its protocol told of it."""
         ...
 
-    def start_tls(self, transport: Any, protocol: ResponseHandler, dial: Dial) -> None:
+    def start_tls(self, transport: Any, protocol: ResponseHandler, asked: ConnectRequest) -> None:
         """The tunnel of a proxy was opened: what follows is TLS."""
         ...
 
@@ -189,17 +189,17 @@ class MemoryConnector(aiohttp.BaseConnector):
         age_pool(self)
         super()._cleanup()
 
-    async def _dial(
+    async def _connect_now(
         self,
         req: ClientRequest,
         timeout: aiohttp.ClientTimeout,
-        dial: Dial,
+        asked: ConnectRequest,
         client_error: Callable[..., Exception],
     ) -> tuple[asyncio.Transport, ResponseHandler]:
         """A connection, or the exception that aiohttp makes of what went wrong."""
         with wrapping(req, client_error):
             async with helpers.ceil_timeout(timeout.sock_connect, ceil_threshold=timeout.ceil_threshold):
-                return await self._door.open(dial, cast("Any", self._factory))
+                return await self._door.open(asked, cast("Any", self._factory))
 
 
 async def creation_installed(
@@ -214,14 +214,12 @@ async def creation_installed(
     return await through(self, req, traces, timeout)
 
 
+# Only Windows has named pipes.
+OF_WINDOWS = (aiohttp.NamedPipeConnector,) if sys.platform == "win32" else ()
+
 tcp_detour, *_ = creation_detours = [
     Detour(kind, "_create_connection", creation_installed)
-    for kind in (
-        aiohttp.TCPConnector,
-        aiohttp.UnixConnector,
-        # Only Windows has named pipes.
-        *((aiohttp.NamedPipeConnector,) if sys.platform == "win32" else ()),
-    )
+    for kind in (aiohttp.TCPConnector, aiohttp.UnixConnector, *OF_WINDOWS)
 ]
 """What creates the connections of aiohttp's connectors, the last step before a socket."""
 
@@ -323,8 +321,8 @@ class MemoryTCPConnector(MemoryConnector, aiohttp.TCPConnector):
             context = self._get_ssl_context(req)
             if context is None or self._get_fingerprint(req) is None:
                 hostname = (req.server_hostname or host or "").rstrip(".") if context else None
-                dial = Dial(req.url, (NAMES_RESOLVE_TO, req.port), context, hostname)
-                protocol = self._door.open_now(dial, self._factory)
+                asked = ConnectRequest(req.url, (NAMES_RESOLVE_TO, req.port), context, hostname)
+                protocol = self._door.open_now(asked, self._factory)
                 if protocol is not None:
                     return protocol
         return await create_tcp_connection(self, req, traces, timeout)
@@ -339,8 +337,8 @@ class MemoryTCPConnector(MemoryConnector, aiohttp.TCPConnector):
         **kwargs: Any,
     ) -> tuple[asyncio.Transport, ResponseHandler]:
         address = addr_infos[0][4]
-        dial = Dial(req.url, address, kwargs.get("ssl"), kwargs.get("server_hostname"))
-        return await self._dial(req, timeout, dial, client_error)
+        asked = ConnectRequest(req.url, address, kwargs.get("ssl"), kwargs.get("server_hostname"))
+        return await self._connect_now(req, timeout, asked, client_error)
 
     async def _start_tls_connection(
         self,
@@ -351,10 +349,10 @@ class MemoryTCPConnector(MemoryConnector, aiohttp.TCPConnector):
     ) -> tuple[asyncio.BaseTransport, ResponseHandler]:
         protocol = self._factory()
         address = underlying_transport.get_extra_info("peername")
-        dial = Dial(req.url, address, self._get_ssl_context(req), req.server_hostname or req.host)
+        asked = ConnectRequest(req.url, address, self._get_ssl_context(req), req.server_hostname or req.host)
         try:
             with wrapping(req, client_error):
-                self._door.start_tls(underlying_transport, protocol, dial)
+                self._door.start_tls(underlying_transport, protocol, asked)
             fingerprint = self._get_fingerprint(req)
             if fingerprint is not None:
                 fingerprint.check(underlying_transport)
@@ -379,7 +377,8 @@ class MemoryUnixConnector(MemoryConnector, aiohttp.UnixConnector):
         def unix_error(key: Any, exc: OSError) -> Exception:
             return client_exceptions.UnixClientConnectorError(self.path, key, exc)
 
-        _, protocol = await self._dial(req, timeout, Dial(req.url, self.path, None, None), unix_error)
+        asked = ConnectRequest(req.url, self.path, None, None)
+        _, protocol = await self._connect_now(req, timeout, asked, unix_error)
         return protocol
 
 

@@ -29,9 +29,9 @@ else:
 
 __all__ = [
     "AppServer",
-    "Doorway",
-    "Exchanged",
+    "ConnectionFront",
     "RecordingWriter",
+    "ReplyObserver",
     "Run",
     "SharedRunner",
     "coding_of",
@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 
-class Exchanged(Protocol):
+class ReplyObserver(Protocol):
     """What is told of the reply that goes out on a writer."""
 
     def head_sent(self, status_line: str, headers: CIMultiDict[str]) -> None:
@@ -58,36 +58,36 @@ class Exchanged(Protocol):
 class RecordingWriter(http.StreamWriter):
     """A writer as `RequestHandler.start` makes it for each request, which tells what goes through it.
 
-    `exchanged` is told, once there is one.
+    `observer` is told, once there is one.
     """
 
-    exchanged: Exchanged | None = None
+    observer: ReplyObserver | None = None
 
     # They give the coroutines on: one of their own would cost every reply something. Their type is Any, as
     # checkers do not agree on that of a coroutine.
 
     def write_headers(self, status_line: str, headers: CIMultiDict[str]) -> Any:
         """Send the head."""
-        if self.exchanged is not None:
-            self.exchanged.head_sent(status_line, headers)
+        if self.observer is not None:
+            self.observer.head_sent(status_line, headers)
         return super().write_headers(status_line, headers)
 
     def write(self, chunk: Any, **options: Any) -> Any:
         """Send a piece of the body."""
-        if self.exchanged is not None:
-            self.exchanged.body_sent(chunk)
+        if self.observer is not None:
+            self.observer.body_sent(chunk)
         return super().write(chunk, **options)
 
     def write_eof(self, chunk: bytes = b"") -> Any:
         """Send the last piece of the body."""
-        if self.exchanged is not None:
-            self.exchanged.end_sent(chunk)
+        if self.observer is not None:
+            self.observer.end_sent(chunk)
             # It holds the request, which holds this: do not leave a cycle for the garbage collector.
-            self.exchanged = None
+            self.observer = None
         return super().write_eof(chunk)
 
 
-class Doorway(Protocol):
+class ConnectionFront(Protocol):
     """What stands between a connection and aiohttp's protocol for it; itself a protocol of asyncio."""
 
     behind: asyncio.Protocol
@@ -122,14 +122,14 @@ class Log(LoggerAdapterOfAny):
         super().exception(msg, *args, exc_info=exc_info, **options)
 
 
-OpenDoorway: TypeAlias = "Callable[[Callable[..., Any], Callable[..., Any]], Doorway]"
-"""A doorway from how an app answers a request, and how it makes one."""
+OpenConnectionFront: TypeAlias = "Callable[[Callable[..., Any], Callable[..., Any]], ConnectionFront]"
+"""A front from how an app answers a request, and how it makes one."""
 
 
 class AppServer(web.Server):
-    """The server of an app, with a doorway before each of its connections."""
+    """The server of an app, with a front before each of its connections."""
 
-    def __init__(self, app_server: web.Server, doorway: OpenDoorway) -> None:
+    def __init__(self, app_server: web.Server, front: OpenConnectionFront) -> None:
         super().__init__(
             app_server.request_handler,
             request_factory=app_server.request_factory,
@@ -139,17 +139,17 @@ class AppServer(web.Server):
         )
         self._logger = app_server._kwargs.get("logger", server_logger)
         self._app_server = app_server
-        self._doorway = doorway
+        self._doorway = front
 
     def __call__(self) -> Any:
-        """A doorway for a new connection."""
-        doorway = self._doorway(self._app_server.request_handler, self._app_server.request_factory)
+        """A front for a new connection."""
+        front = self._doorway(self._app_server.request_handler, self._app_server.request_factory)
         # The protocol takes these from its server when it is made.
-        self.request_handler = doorway.answer
-        self.request_factory = doorway.make_request
-        self._kwargs["logger"] = Log(self._logger, doorway.unhandled)
-        doorway.behind = super().__call__()
-        return doorway
+        self.request_handler = front.answer
+        self.request_factory = front.make_request
+        self._kwargs["logger"] = Log(self._logger, front.unhandled)
+        front.behind = super().__call__()
+        return front
 
     def connection_lost(self, handler: Any, exc: BaseException | None = None) -> None:
         """Forget a connection."""
@@ -176,10 +176,10 @@ class Run(Protocol):
 class SharedRunner(web.AppRunner):
     """A runner that starts the app unless it runs already, and cleans up unless it is still needed."""
 
-    def __init__(self, app: web.Application, run: Run, doorway: OpenDoorway, **options: Any) -> None:
+    def __init__(self, app: web.Application, run: Run, front: OpenConnectionFront, **options: Any) -> None:
         super().__init__(app, **options)
         self._run = run
-        self._doorway = doorway
+        self._doorway = front
 
     async def _make_server(self) -> web.Server:
         if self._run.is_started:

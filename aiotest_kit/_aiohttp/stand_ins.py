@@ -27,14 +27,14 @@ from .resolvers import resolver_in_memory
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["View", "close_view", "follow_loop", "view_of"]
+__all__ = ["StandInConnector", "close_stand_in", "follow_loop", "stand_in_for"]
 
-VIEW = "_aiotest_kit_view"
-"""Under this name a connector has its view, and the view's entry in its pool, while a mock is open."""
+STAND_IN = "_aiotest_kit_stand_in"
+"""Under this name a connector has its stand-in, and the entry for it in its pool, while a mock is open."""
 
 
-class View(MemoryConnector):
-    """What `view_of` adds to a memory connector: the life of the connector that it stands for."""
+class StandInConnector(MemoryConnector):
+    """What `stand_in_for` adds to a memory connector: the life of the connector that it stands for."""
 
     _stood_for: Callable[[], Any]
     _over = False
@@ -56,63 +56,64 @@ class View(MemoryConnector):
         super()._release(key, protocol, should_close=should_close or self._over)
         if not self._told and self._conns:
             self._told = True
-            self._stood_for()._conns[VIEW] = ((PooledInView(self), math.inf),)
+            self._stood_for()._conns[STAND_IN] = ((PooledInStandIn(self), math.inf),)
 
 
-class TCPView(View, MemoryTCPConnector):
+class StandInTCPConnector(StandInConnector, MemoryTCPConnector):
     """A `MemoryTCPConnector` that stands for somebody's connector while a mock is open."""
 
 
-class UnixView(View, MemoryUnixConnector):
+class StandInUnixConnector(StandInConnector, MemoryUnixConnector):
     """A `MemoryUnixConnector` that stands for somebody's connector while a mock is open."""
 
 
-class PooledInView:
-    """The entry in a connector's pool that stands for all pooled connections of its view.
+class PooledInStandIn:
+    """The entry in a connector's pool that stands for all pooled connections of its stand-in.
 
-    Closing the connector closes its pool, and so the view's; a connector dropped unclosed warns of them.
+    Closing the connector closes its pool, and so that of the stand-in; a connector that is dropped unclosed
+    warns of them.
     """
 
     transport = None
     closed = None
 
-    def __init__(self, view: View) -> None:
-        self._view = view
+    def __init__(self, stand_in: StandInConnector) -> None:
+        self._stand_in = stand_in
 
     def is_connected(self) -> bool:
-        """For ever: the view looks after the age of its own pool."""
+        """For ever: the stand-in looks after the age of its own pool."""
         return True
 
     def close(self) -> None:
-        """Close what the view has pooled."""
-        close_pool(self._view)
+        """Close what the stand-in has pooled."""
+        close_pool(self._stand_in)
 
     abort = close
 
 
-class DoorOfViews(Door, Protocol):
-    """What `view_of` needs of a door."""
+class DoorOfStandIns(Door, Protocol):
+    """What `stand_in_for` needs of a door."""
 
-    views: list[weakref.ReferenceType[View]]
+    stand_ins: list[weakref.ReferenceType[StandInConnector]]
     """Those of its connectors that stand for somebody else's."""
 
 
-def view_of(connector: aiohttp.BaseConnector, door: DoorOfViews) -> View:
+def stand_in_for(connector: aiohttp.BaseConnector, door: DoorOfStandIns) -> StandInConnector:
     """A memory connector with the settings, limits and life of `connector`, and a pool of its own.
 
     What counts connections in use is shared, so that limits hold over both. The pool and the DNS cache
     are not: what was pooled on one side must never answer on the other.
     """
-    view: Any = vars(connector).get(VIEW)
-    if view is not None and view._door is door:
-        return cast("View", view)
-    kind = UnixView if isinstance(connector, aiohttp.UnixConnector) else TCPView
-    view = kind.__new__(kind)
-    state = vars(view)
+    stand_in: Any = vars(connector).get(STAND_IN)
+    if stand_in is not None and stand_in._door is door:
+        return cast("StandInConnector", stand_in)
+    kind = StandInUnixConnector if isinstance(connector, aiohttp.UnixConnector) else StandInTCPConnector
+    stand_in = kind.__new__(kind)
+    state = vars(stand_in)
     if not isinstance(connector, (aiohttp.TCPConnector, aiohttp.UnixConnector)):
         # A connector of somebody's own: what it shares with TCPConnector is taken from it below.
         state["_stood_for"] = weakref.ref(connector)
-        MemoryTCPConnector.__init__(view, door)
+        MemoryTCPConnector.__init__(stand_in, door)
     state.update(vars(connector))
     state.update(
         _stood_for=weakref.ref(connector),
@@ -123,7 +124,7 @@ def view_of(connector: aiohttp.BaseConnector, door: DoorOfViews) -> View:
         _cleanup_closed_handle=None,
         _cleanup_closed_transports=[],
     )
-    if kind is TCPView:
+    if kind is StandInTCPConnector:
         state.update(
             _resolver=resolver_in_memory(vars(connector).get("_resolver"), door),
             _resolver_owner=False,
@@ -132,34 +133,34 @@ def view_of(connector: aiohttp.BaseConnector, door: DoorOfViews) -> View:
         )
     # Somebody may have put something before the connector itself.
     state.pop("connect", None)
-    vars(connector)[VIEW] = view
-    door.views.append(weakref.ref(view))
-    return cast("View", view)
+    vars(connector)[STAND_IN] = stand_in
+    door.stand_ins.append(weakref.ref(stand_in))
+    return cast("StandInConnector", stand_in)
 
 
-def close_view(view: View) -> None:
-    """Close what a view has pooled, and take back what it left with the connector it stands for."""
-    view._over = True
-    close_pool(view)
-    connector = view._stood_for()
+def close_stand_in(stand_in: StandInConnector) -> None:
+    """Close what a stand-in has pooled, and take back what it left with the connector it stands for."""
+    stand_in._over = True
+    close_pool(stand_in)
+    connector = stand_in._stood_for()
     if connector is not None:
-        connector._conns.pop(VIEW, None)
-        vars(connector).pop(VIEW, None)
+        connector._conns.pop(STAND_IN, None)
+        vars(connector).pop(STAND_IN, None)
 
 
-def close_pool(view: View) -> None:
-    """Close the connections that a view has pooled."""
+def close_pool(stand_in: StandInConnector) -> None:
+    """Close the connections that a stand-in has pooled."""
     for name in ("_cleanup_handle", "_cleanup_closed_handle"):
-        handle = vars(view)[name]
+        handle = vars(stand_in)[name]
         if handle is not None:
             handle.cancel()
-            vars(view)[name] = None
-    if view._conns and not view._loop.is_closed():
+            vars(stand_in)[name] = None
+    if stand_in._conns and not stand_in._loop.is_closed():
         # With their loop, connections have ended too.
-        for pooled in view._conns.values():
+        for pooled in stand_in._conns.values():
             for protocol, _ in pooled:
                 protocol.close()
-    view._conns.clear()
+    stand_in._conns.clear()
 
 
 def follow_loop(session: aiohttp.ClientSession) -> None:
@@ -170,7 +171,7 @@ def follow_loop(session: aiohttp.ClientSession) -> None:
         return
     session._loop = connector._loop = loop
     connector._factory = partial(ResponseHandler, loop=loop)
-    view = vars(connector).get(VIEW)
-    if view is not None:
+    stand_in = vars(connector).get(STAND_IN)
+    if stand_in is not None:
         # What it has pooled belongs to the other loop.
-        close_view(view)
+        close_stand_in(stand_in)

@@ -1,7 +1,7 @@
 """What happens to a request between a client and the app: it is recorded, and perhaps stubbed.
 
-`Connection` stands before aiohttp's own protocol, one for each connection; `Visit` is one request on it.
-Knows aiohttp's requests and responses. Knows nothing of how the app was started, or of pytest.
+`AppProtocol` stands before aiohttp's own protocol, one for each connection; `RequestResponseCycle` is one
+request on it. Knows aiohttp's requests and responses. Knows nothing of how the app was started, or of pytest.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .._server.exchange import open_streams
 from .._transport.flow_control import ClientGone, Flow
 from .calls import AppCall
 from .exchange import StubExchange
-from .stubs import Stub, Stubbed, stubbed
+from .stubs import Stub, StubbedHandlerCall, stubbed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from .._server.exchange import Redial, ScriptWriter
     from .stubs import OriginalHandler, Stubs
 
-__all__ = ["Connection", "Service", "visit_of"]
+__all__ = ["AppProtocol", "Service", "cycle_of"]
 
 NOWHERE = Origin("http", "", 80)
 
@@ -62,7 +62,7 @@ class Service(Protocol):
         ...
 
 
-class Connection(Flow):
+class AppProtocol(Flow):
     """One connection to the app: hands on what comes, and keeps what came.
 
     `answer_of_app` and `request_of_app` are how the app answers a request, and how it makes one. `fail` makes
@@ -85,7 +85,7 @@ class Connection(Flow):
         self._request_of_app = request_of_app
         self._reader = RequestReader(NOWHERE)
         self._came: deque[bytes] = deque()
-        self._visit: Visit | None = None
+        self._cycle: RequestResponseCycle | None = None
         self._seen: list[bytes] = []
         self._is_taken = False
 
@@ -120,7 +120,7 @@ class Connection(Flow):
         """Hand it on."""
         super().connection_lost(exc)
         self._reader.close()
-        self._visit = None
+        self._cycle = None
         if not self._is_taken:
             # Otherwise it would cancel the script, which learns of it from its reader.
             self.behind.connection_lost(exc)
@@ -145,36 +145,38 @@ class Connection(Flow):
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer a request: the app does, or a stub."""
-        visit = self._visit = Visit(self, request, self._came.popleft() if self._came else None)
-        self._writer.exchanged = visit.call
-        self.service.calls.add(visit.call)
-        visiting.set(visit)
+        cycle = self._cycle = RequestResponseCycle(
+            self, request, self._came.popleft() if self._came else None
+        )
+        self._writer.observer = cycle.call
+        self.service.calls.add(cycle.call)
+        current_cycle.set(cycle)
         try:
             stubs = self.service.stubs_in_use
             if stubs is not None and stubs.some_are_first:
-                response = await visit.answer_first(stubs, self._answer_of_app)
+                response = await cycle.answer_first(stubs, self._answer_of_app)
             else:
                 response = await self._answer_of_app(request)
         except (web.HTTPException, asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit):
             raise
         except BaseException as exc:  # pytest's outcomes are no Exceptions
-            visit.failed(exc)
+            cycle.failed(exc)
             if isinstance(exc, Exception):
                 raise
             raise web.HTTPInternalServerError from exc
         finally:
             # What is left to be sent aiohttp sends.
-            visit.call.answered()
-        error = no_response(response, visit.call.handler)
+            cycle.call.answered()
+        error = no_response(response, cycle.call.handler)
         if error is not None:
-            visit.failed(error)
+            cycle.failed(error)
         return response
 
     def unhandled(self, exc: BaseException) -> None:
         """Keep what went wrong behind the app, as its response was sent; aiohttp only logs it."""
-        visit = self._visit
-        if visit is not None and visit.call.exception is None:
-            visit.failed(exc)
+        cycle = self._cycle
+        if cycle is not None and cycle.call.exception is None:
+            cycle.failed(exc)
 
     def take(self) -> tuple[asyncio.StreamReader, ScriptWriter]:
         """Hand the connection over to streams, which first read what was seen of the request."""
@@ -191,10 +193,10 @@ class Connection(Flow):
             self.behind.connection_lost(None)
 
     def _complete(self, body: bytes) -> None:
-        """A request has come to its end; its visit may have begun or not."""
-        visit = self._visit
-        if visit is not None and visit.is_incomplete:
-            visit.complete(body)
+        """A request has come to its end; its cycle may have begun or not."""
+        cycle = self._cycle
+        if cycle is not None and cycle.is_incomplete:
+            cycle.complete(body)
         else:
             self._came.append(body)
 
@@ -210,19 +212,19 @@ def is_whole(data: bytes) -> bool:
     return data.endswith(HEAD_ENDS) and data.count(HEAD_ENDS) == 1 and MORE_FOLLOWS.search(data) is None
 
 
-visiting: ContextVar[Visit] = ContextVar("aiotest_kit_visit")
+current_cycle: ContextVar[RequestResponseCycle] = ContextVar("aiotest_kit_cycle")
 
 
-def visit_of(request: web.Request) -> Visit | None:
-    """The visit that a request is of, where the request is answered; None for a copy that the app made."""
-    visit = visiting.get(None)
-    return visit if visit is not None and visit.request is request else None
+def cycle_of(request: web.Request) -> RequestResponseCycle | None:
+    """The cycle that a request is of, where the request is answered; None for a copy that the app made."""
+    cycle = current_cycle.get(None)
+    return cycle if cycle is not None and cycle.request is request else None
 
 
-class Visit:
+class RequestResponseCycle:
     """One request on a connection to the app, from its head to the end of its reply."""
 
-    def __init__(self, connection: Connection, request: web.Request, body: bytes | None) -> None:
+    def __init__(self, connection: AppProtocol, request: web.Request, body: bytes | None) -> None:
         self.request = request
         self.call = AppCall(request, body or b"", connection.loop.time)
         self.is_incomplete = body is None
@@ -310,7 +312,7 @@ class Visit:
 
     async def _play(self, stub: Stub, original: OriginalHandler, request: web.Request) -> web.StreamResponse:
         self.call.stub = stub
-        place = Stubbed(original, request)
+        place = StubbedHandlerCall(original, request)
         stubbed.set(place)
         self.call.asked.given(request)
         call: Call[Route] = Call(self.call.asked, stub, self._connection.loop.time())
@@ -388,7 +390,7 @@ class StubbedHandler:
         return hash(self.handler)
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
-        return await visiting.get().handle(request, self.handler)
+        return await current_cycle.get().handle(request, self.handler)
 
 
 async def nothing(request: web.Request) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from .._aiohttp.app_state import apps_of, installed_resolve, leave_as_before, replace_resolve
 from .._errors import LoopMismatchError
-from .connection import visit_of
+from .connection import cycle_of
 from .overrides import Overrides
 
 if TYPE_CHECKING:
@@ -37,10 +37,10 @@ class AppRun:
         self._resolve = replace_resolve(app, self)
 
     async def __call__(self, request: web.Request) -> web.UrlMappingMatchInfo:
-        """What the app's router says of a request, and what its visit makes of that."""
+        """What the app's router says of a request, and what its cycle makes of that."""
         match_info = await self._resolve(request)
-        visit = visit_of(request)
-        return match_info if visit is None else visit.resolved(match_info)
+        cycle = cycle_of(request)
+        return match_info if cycle is None else cycle.resolved(match_info)
 
     def join(self) -> None:
         """One more server needs the app."""

@@ -26,7 +26,7 @@ from .._routing.calls import Calls
 from .._text import one_line
 from .._transport.memory import connected
 from .._transport.socket_info import implied_context
-from .connection import Connection
+from .connection import AppProtocol
 from .overrides import Override, checked_key
 from .run import AppRun, run_of
 from .stubs import Stubs
@@ -147,7 +147,7 @@ class StubServer(PortlessServer):
     def runner_of_app(self, **options: Any) -> web.BaseRunner:
         """What starts the app, or joins in where it runs already."""
         assert self._run is not None
-        return SharedRunner(self.app, self._run, partial(Connection, self), **options)
+        return SharedRunner(self.app, self._run, partial(AppProtocol, self), **options)
 
     async def _abandon(self, run: AppRun) -> None:
         """Clean up after a start that failed."""

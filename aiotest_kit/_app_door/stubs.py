@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from .calls import AppCall
 
 
-__all__ = ["RoutePattern", "Stub", "Stubbed", "Stubs", "WebSocketStub", "stubbed"]
+__all__ = ["RoutePattern", "Stub", "StubbedHandlerCall", "Stubs", "WebSocketStub", "stubbed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class RoutePattern(UrlPattern):
 OriginalHandler: TypeAlias = "Callable[[web.Request], Awaitable[web.StreamResponse]]"
 
 
-class Stubbed:
+class StubbedHandlerCall:
     """What would have answered, while a stub does, and what it would have been given.
 
     `raised` is what escaped from code in its place.
@@ -93,7 +93,7 @@ class Stubbed:
             raise
 
 
-stubbed: ContextVar[Stubbed] = ContextVar("aiotest_kit_stubbed")
+stubbed: ContextVar[StubbedHandlerCall] = ContextVar("aiotest_kit_stubbed")
 """That of the request that is answered."""
 
 

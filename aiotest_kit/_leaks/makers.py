@@ -21,7 +21,7 @@ import aiohttp
 
 from .._aiohttp.client import REQUEST_CODE, is_held
 from .._aiohttp.connectors import has_pooled
-from .._aiohttp.stand_ins import View
+from .._aiohttp.stand_ins import StandInConnector
 from .._asyncio.loops import TRANSPORTS, is_dropped_open
 from .._asyncio.patching import replace_own
 from .._asyncio.tasks import context_of, outlives_test, running_task
@@ -300,7 +300,7 @@ def is_open(thing: Any) -> bool:
     """Whether a session, connector or response is open and has to be closed by whoever made it."""
     if isinstance(thing, aiohttp.ClientResponse):
         return is_held(thing)
-    return not isinstance(thing, View) and not thing.closed
+    return not isinstance(thing, StandInConnector) and not thing.closed
 
 
 def was_open(thing: Any) -> bool:

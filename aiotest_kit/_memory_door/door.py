@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler
     from aiohttp.client_reqrep import ClientRequest
 
-    from .._aiohttp.connectors import Dial, LateFailure, SSLOption
-    from .._aiohttp.stand_ins import View
+    from .._aiohttp.connectors import ConnectRequest, LateFailure, SSLOption
+    from .._aiohttp.stand_ins import StandInConnector
     from .._http.call import Tunnel
     from .._http.reply import Reply
     from .._routing.route import Route
@@ -55,32 +55,34 @@ class MemoryDoor:
 
     def __init__(self) -> None:
         self.connections: set[Peer] = set()
-        self.views: list[ReferenceType[View]] = []
+        self.stand_ins: list[ReferenceType[StandInConnector]] = []
         self._attempts = Attempts()
         self._client: Client | None = None
 
-    def open_now(self, dial: Dial, factory: Callable[[], ResponseHandler]) -> ResponseHandler:
+    def open_now(self, asked: ConnectRequest, factory: Callable[[], ResponseHandler]) -> ResponseHandler:
         """A new connection's protocol."""
         loop = asyncio.get_running_loop()
         protocol = factory()
         fail = partial(raise_in_client, protocol)
-        peer = Peer(self.finder_now(), Origin.of(dial.url), loop, self.connections, fail)
-        connected(loop, protocol, peer, dial.address, ANSWERS_AT_ONCE).secure(dial.ssl, dial.server_hostname)
+        peer = Peer(self.finder_now(), Origin.of(asked.url), loop, self.connections, fail)
+        connected(loop, protocol, peer, asked.address, ANSWERS_AT_ONCE).secure(
+            asked.ssl, asked.server_hostname
+        )
         return protocol
 
     async def open(
-        self, dial: Dial, factory: Callable[[], ResponseHandler]
+        self, asked: ConnectRequest, factory: Callable[[], ResponseHandler]
     ) -> tuple[asyncio.Transport, ResponseHandler]:
         """A new connection, a turn of the loop later: calls that connect at the same time take turns."""
         await asyncio.sleep(0)
-        protocol = self.open_now(dial, factory)
+        protocol = self.open_now(asked, factory)
         transport = protocol.transport
         assert transport is not None
         return transport, protocol
 
-    def start_tls(self, transport: Any, protocol: ResponseHandler, dial: Dial) -> None:
+    def start_tls(self, transport: Any, protocol: ResponseHandler, asked: ConnectRequest) -> None:
         """What follows a proxy's tunnel."""
-        transport.secure(dial.ssl, dial.server_hostname)
+        transport.secure(asked.ssl, asked.server_hostname)
         transport.set_protocol(protocol)
         transport.server.fail = partial(raise_in_client, protocol)
 
@@ -117,7 +119,7 @@ class MemoryDoor:
 
     def planned_failure(
         self, request: ClientRequest, timeout: aiohttp.ClientTimeout, call: object, ssl: SSLOption
-    ) -> FailedDial | None:
+    ) -> FailedConnect | None:
         """The door that fails the connection, if a route says so; the call is recorded then.
 
         An answer that is settled here but is no failure is kept for the request.
@@ -130,7 +132,7 @@ class MemoryDoor:
             return None
         fault = attempt.step.answer
         if isinstance(fault, ProxyError) and request.proxy and asked.origin.scheme == "https":
-            return FailedDial(self, ProxyRefusal(fault.reply), attempt, token)
+            return FailedConnect(self, ProxyRefusal(fault.reply), attempt, token)
         if not isinstance(fault, ConnectFault):
             self._attempts.dropped(token, attempt)
             return None
@@ -141,7 +143,7 @@ class MemoryDoor:
             # A client that notices nothing in its handshake sends its request.
             met = attempt if fault.is_met_by_requests else replace(attempt, step=DEFAULT_STEP)
             self._attempts.dropped(token, met)
-        return FailedDial(self, fault, attempt, token)
+        return FailedConnect(self, fault, attempt, token)
 
     def cancel_planned(self, token: Token) -> None:
         """Drop what is kept for a request, which is not sent."""
@@ -179,7 +181,7 @@ class MemoryDoor:
                 except OSError as exc:
                     # As aiohttp's protocol tells of a connection that was lost by an error.
                     raise aiohttp.ClientOSError(*exc.args) from exc
-            await fail(FailedDial(self, fault))
+            await fail(FailedConnect(self, fault))
 
         transport.server.redial = redial
 
@@ -219,7 +221,7 @@ class RefusingProxy(Router):
         self._finder.add_tunnel(tunnel)
 
 
-class FailedDial:
+class FailedConnect:
     """The door of one connection that fails; see `_aiohttp.connectors.FailingDoor`."""
 
     fails_connections = False
@@ -239,7 +241,7 @@ class FailedDial:
         self._token = token
         self._has_waited = False
 
-    def open_now(self, dial: Dial, factory: Callable[[], Any]) -> None:
+    def open_now(self, asked: ConnectRequest, factory: Callable[[], Any]) -> None:
         """None: failing takes its time."""
 
     async def look_up(self, host: str) -> None:
@@ -247,17 +249,17 @@ class FailedDial:
         await self._go_wrong(partial(self._fault.look_up, host))
 
     async def open(
-        self, dial: Dial, factory: Callable[[], ResponseHandler]
+        self, asked: ConnectRequest, factory: Callable[[], ResponseHandler]
     ) -> tuple[asyncio.Transport, ResponseHandler]:
         """Fail to connect, or in the handshake; or give a connection that fails later."""
-        if self.asks_for_name and isinstance(dial.address, str):
-            where = f"the connector connects to {dial.address}, and looks up no name"
+        if self.asks_for_name and isinstance(asked.address, str):
+            where = f"the connector connects to {asked.address}, and looks up no name"
             raise impossible(f"{self._fault!r} cannot happen: {where}", self._attempt)
-        await self._go_wrong(partial(self._fault.connect, dial.address))
-        if dial.ssl is not None:
-            self._fault.shake_hands(dial.ssl, dial.server_hostname)
-        transport, protocol = await self._door_behind().open(dial, factory)
-        if dial.ssl is not None:
+        await self._go_wrong(partial(self._fault.connect, asked.address))
+        if asked.ssl is not None:
+            self._fault.shake_hands(asked.ssl, asked.server_hostname)
+        transport, protocol = await self._door_behind().open(asked, factory)
+        if asked.ssl is not None:
             self._show_certificate(transport)
         return transport, protocol
 
@@ -287,11 +289,11 @@ class FailedDial:
             await until_closed(attempt, attempt.step.wait(attempt.route.gate))
         await until_closed(attempt, fail(), Kept(attempt.call))
 
-    def start_tls(self, transport: Any, protocol: ResponseHandler, dial: Dial) -> None:
+    def start_tls(self, transport: Any, protocol: ResponseHandler, asked: ConnectRequest) -> None:
         """Fail in the handshake behind a proxy's tunnel, or go on."""
-        assert dial.ssl is not None
-        self._fault.shake_hands(dial.ssl, dial.server_hostname)
-        self._door.start_tls(transport, protocol, dial)
+        assert asked.ssl is not None
+        self._fault.shake_hands(asked.ssl, asked.server_hostname)
+        self._door.start_tls(transport, protocol, asked)
         self._show_certificate(transport)
 
     def failed(self, exc: BaseException) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._aiohttp.client import connect_detour, connect_through, loop_of
 from .._aiohttp.connectors import MemoryConnector, before_connect, create_connection, creation_detours
-from .._aiohttp.stand_ins import close_view, view_of
+from .._aiohttp.stand_ins import close_stand_in, stand_in_for
 from .._asyncio.tasks import cancel_tasks, may_be_other_tasks, on_loop, running_loop
 from .._errors import UsageError, mock_closed
 from .._responders.forward import RealConnector
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
 
-    from .._aiohttp.connectors import Dial
+    from .._aiohttp.connectors import ConnectRequest
     from .._http.call import Tunnel
     from .._http.request import Request
     from .._routing.handler_errors import HandlerError
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["close_mock", "open_mock"]
 
 
-class Asked:
+class RouterChain:
     """Several routers in turn: the first that answers does; if none does, the first one's outcome counts."""
 
     def __init__(self, routers: tuple[Router, ...]) -> None:
@@ -107,7 +107,7 @@ class InterceptionDoor(MemoryDoor):
         mocks = all_open()
         if len(mocks) == 1:
             return mocks[0].router
-        return Asked(tuple([mock.router for mock in mocks_here()]))
+        return RouterChain(tuple([mock.router for mock in mocks_here()]))
 
     @property
     def imitates_connecting(self) -> bool:
@@ -115,7 +115,7 @@ class InterceptionDoor(MemoryDoor):
         mocks = mocks_here()
         return not mocks or mocks[0].imitates_connecting
 
-    def open_now(self, dial: Dial, factory: Callable[[], ResponseHandler]) -> ResponseHandler:
+    def open_now(self, asked: ConnectRequest, factory: Callable[[], ResponseHandler]) -> ResponseHandler:
         """A new connection's protocol.
 
         Raises:
@@ -123,18 +123,18 @@ class InterceptionDoor(MemoryDoor):
         """
         if self.is_closed:
             raise mock_closed()
-        return super().open_now(dial, factory)
+        return super().open_now(asked, factory)
 
     def close(self) -> None:
         """End all connections, each on its own loop, and the calls that have one or will want one."""
         self.is_closed = True
-        views = [view for reference in self.views if (view := reference()) is not None]
-        loops = {peer.loop for peer in self.connections} | set(map(loop_of, views))
+        stand_ins = [stand_in for reference in self.stand_ins if (stand_in := reference()) is not None]
+        loops = {peer.loop for peer in self.connections} | set(map(loop_of, stand_ins))
         if may_be_other_tasks():
             running = running_loop()
             fail_calls_of(loops if running is None else {running, *loops})
-        for view in views:
-            on_loop(loop_of(view), partial(close_view, view))
+        for stand_in in stand_ins:
+            on_loop(loop_of(stand_in), partial(close_stand_in, stand_in))
         # What is not pooled is in use.
         self.hang_up()
 
@@ -182,12 +182,12 @@ async def connect(
     through = door
     if through is None or isinstance(self, RealConnector) or goes_out(self, req):
         return await connect_through(self, req, traces, timeout)
-    view = view_of(self, through)
+    stand_in = stand_in_for(self, through)
     if through.fails_connections:
-        return await view.connect(req, traces, timeout)
-    # What `view.connect` comes to here, without another coroutine for every call.
-    ssl = before_connect(view, req)
-    connection = await connect_through(view, req, traces, timeout)
+        return await stand_in.connect(req, traces, timeout)
+    # What `stand_in.connect` comes to here, without another coroutine for every call.
+    ssl = before_connect(stand_in, req)
+    connection = await connect_through(stand_in, req, traces, timeout)
     through.next_request(connection.transport, req, timeout, traces, ssl)
     return connection
 
@@ -203,7 +203,7 @@ async def create(
     through = door
     if through is None or isinstance(self, (MemoryConnector, RealConnector)) or goes_out(self, req):
         return await as_written(self, req, traces, timeout)
-    return await create_connection(view_of(self, through), req, traces, timeout)
+    return await create_connection(stand_in_for(self, through), req, traces, timeout)
 
 
 creations = [(detour, partial(create, detour.as_written)) for detour in creation_detours]

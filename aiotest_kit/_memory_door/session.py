@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 
 from .._aiohttp.connectors import MemoryTCPConnector
-from .._aiohttp.stand_ins import close_view, view_of
+from .._aiohttp.stand_ins import close_stand_in, stand_in_for
 from .._asyncio.lifespan import end_lives
 from .._asyncio.tasks import end_tasks
 from .._errors import UsageError
@@ -76,12 +76,12 @@ def mock_session(
     if connector is not None and not isinstance(connector, aiohttp.BaseConnector):
         raise UsageError(f"connector= is an aiohttp connector; got {one_line(connector, 60)}")
     door = SessionDoor(router, connector)
-    view = None if connector is None else view_of(connector, door)
+    stand_in = None if connector is None else stand_in_for(connector, door)
     try:
-        session = aiohttp.ClientSession(connector=view or MemoryTCPConnector(door), **session_kwargs)
+        session = aiohttp.ClientSession(connector=stand_in or MemoryTCPConnector(door), **session_kwargs)
     except BaseException:
-        if view is not None:
-            close_view(view)
+        if stand_in is not None:
+            close_stand_in(stand_in)
         raise
     door.enter()
     return session

@@ -22,7 +22,7 @@ from .._asyncio.loops import innermost_wait
 from .._asyncio.patching import replace_own
 from .._errors import UsageError, VirtualTimeError
 from .._text import join_names
-from .external import Outside
+from .external import ExternalWaits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,7 +126,7 @@ class Driver:
         check_loop(loop)
         self._loop: Any = loop
         self._blocks: list[VirtualTime] = []
-        self._outside = Outside(loop)
+        self._external = ExternalWaits(loop)
         self._settling: list[asyncio.Future[None]] = []
         self._undo = ExitStack()
         self.now: float = 0.0
@@ -156,7 +156,7 @@ class Driver:
             DRIVER: self,
             "time": lambda: self.now,
             "run_until_complete": self._noticing_main(loop.run_until_complete),
-            **self._outside.noticing(),
+            **self._external.patched_methods(),
         }
         replace_own(loop, replaced, self._undo)
         selector = loop._selector
@@ -167,8 +167,8 @@ class Driver:
     def _run_on(self, before: Callable[[], float], resolution: float) -> None:
         """Let the clock go on from here: what is scheduled keeps its distance, and time does not go back."""
         self._loop._clock_resolution = max(resolution, 2 * math.ulp(self.now))
-        real_time = before.real_time if isinstance(before, RunningOn) else before
-        self._loop.time = RunningOn(real_time, self.now - real_time())
+        real_time = before.real_time if isinstance(before, OffsetClock) else before
+        self._loop.time = OffsetClock(real_time, self.now - real_time())
 
     def _keep_resolution(self) -> None:
         """Keep a timer due at the time that it is due, however large that is."""
@@ -196,7 +196,7 @@ class Driver:
                     future.set_result(None)
             self._settling.clear()
             return []
-        outside, transit = self._outside.what()
+        outside, transit = self._external.what()
         if timeout is not None and not outside:
             arrived = select(transit) if transit else []
             if not arrived:
@@ -271,7 +271,7 @@ class VirtualSelector:
 
 
 @dataclass(frozen=True)
-class RunningOn:
+class OffsetClock:
     """The clock of a loop that was in virtual time: the real one, and what it is ahead of it."""
 
     real_time: Callable[[], float]

@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterator
 
-__all__ = ["Outside"]
+__all__ = ["ExternalWaits"]
 
 
-class Outside:
-    """What a loop waits for outside of it, while what `noticing` gives is in its place."""
+class ExternalWaits:
+    """What a loop waits for outside of it, while what `patched_methods` gives is in its place."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop: Any = loop
         self._calls: dict[asyncio.Future[Any], object] = {}
         self._processes: list[asyncio.SubprocessTransport] = []
 
-    def noticing(self) -> dict[str, Callable[..., Any]]:
+    def patched_methods(self) -> dict[str, Callable[..., Any]]:
         """Methods of the loop, by name, as they notice executor calls and subprocesses."""
         run_in_executor = self._loop.run_in_executor
 

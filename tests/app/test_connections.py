@@ -11,7 +11,7 @@ from aiohttp.base_protocol import BaseProtocol
 from aiotest_kit import Mismatch, Origin, StubClient, StubServer, make_request, virtual_time
 from aiotest_kit._aiohttp.server import RecordingWriter
 from aiotest_kit._app_door.calls import origin_of
-from aiotest_kit._app_door.connection import Connection, is_whole
+from aiotest_kit._app_door.connection import AppProtocol, is_whole
 from aiotest_kit._app_door.request import AppRequest
 from aiotest_kit._app_door.stubs import Stubs
 from aiotest_kit._transport.flow_control import ClientGone
@@ -74,14 +74,14 @@ async def never(request: web.Request) -> web.StreamResponse:
 
 
 @pytest.fixture
-async def connection() -> Connection:
-    made = Connection(StubServer(web.Application()), never, never)
+async def connection() -> AppProtocol:
+    made = AppProtocol(StubServer(web.Application()), never, never)
     made.behind = Behind()
     made.connection_made(connected(made.loop, asyncio.Protocol(), asyncio.Protocol(), ("192.0.2.1", 80)))
     return made
 
 
-async def test_a_client_that_takes_no_more(connection: Connection) -> None:
+async def test_a_client_that_takes_no_more(connection: AppProtocol) -> None:
     """A stub waits until the client takes more; the app's own protocol is told as well."""
     await connection.drained()
     connection.pause_writing()
@@ -95,7 +95,7 @@ async def test_a_client_that_takes_no_more(connection: Connection) -> None:
     assert ["pause", "resume"] == behind.told
 
 
-async def test_a_stub_that_is_cancelled_while_it_waits(connection: Connection) -> None:
+async def test_a_stub_that_is_cancelled_while_it_waits(connection: AppProtocol) -> None:
     """Then the client may take more, and nobody waits for it."""
     connection.pause_writing()
     waiting = asyncio.ensure_future(connection.drained())
@@ -107,7 +107,7 @@ async def test_a_stub_that_is_cancelled_while_it_waits(connection: Connection) -
     await connection.drained()
 
 
-async def test_a_client_that_goes_while_a_stub_waits(connection: Connection) -> None:
+async def test_a_client_that_goes_while_a_stub_waits(connection: AppProtocol) -> None:
     """The stub learns of it, then and whenever it asks."""
     connection.pause_writing()
     waiting = asyncio.ensure_future(connection.drained())
@@ -143,7 +143,7 @@ async def test_a_client_that_goes_while_a_script_runs(open_client: Open) -> None
     assert [b""] == ends
 
 
-async def test_a_script_has_the_end_of_the_connection(connection: Connection) -> None:
+async def test_a_script_has_the_end_of_the_connection(connection: AppProtocol) -> None:
     """The app's own protocol is told when the script gives the connection back, not before."""
     behind: Any = connection.behind
     client = connected(asyncio.get_running_loop(), asyncio.Protocol(), connection, ("192.0.2.1", 80))

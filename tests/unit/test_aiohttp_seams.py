@@ -33,10 +33,10 @@ from aiotest_kit._aiohttp.client import (
     show_headers,
     stream_reader,
 )
-from aiotest_kit._aiohttp.connectors import Dial, LateFailure, MemoryTCPConnector
+from aiotest_kit._aiohttp.connectors import ConnectRequest, LateFailure, MemoryTCPConnector
 from aiotest_kit._aiohttp.server import watch_handlers
-from aiotest_kit._aiohttp.stand_ins import View, follow_loop, view_of
-from aiotest_kit._memory_door.door import FailedDial, RouterDoor
+from aiotest_kit._aiohttp.stand_ins import StandInConnector, follow_loop, stand_in_for
+from aiotest_kit._memory_door.door import FailedConnect, RouterDoor
 
 VERSION = tuple(int(part) for part in aiohttp.__version__.split(".")[:2])
 
@@ -103,7 +103,7 @@ FUNCTIONS = {
 
 ASYNC = ("connect", "_create_connection", "_wrap_create_connection", "_start_tls_connection")
 
-# Those that are only set are here too: a view must not share them.
+# Those that are only set are here too: a stand_in must not share them.
 OF_EVERY_CONNECTOR = (
     "_closed",
     "_conns",
@@ -132,7 +132,7 @@ def test_functions(path: str, parameters: str) -> None:
 
 def test_every_private_name_is_listed() -> None:
     """Whatever is touched by a private name has its seam above."""
-    own = {"_ahead", "_door", "_dial", "_look_up", "_over", "_stood_for", "_told", "_view"}
+    own = {"_ahead", "_door", "_connect_now", "_look_up", "_over", "_stood_for", "_told", "_stand_in"}
     names = set()
     for module in (client, connectors_module, resolvers, stand_ins):
         for node in ast.walk(ast.parse(inspect.getsource(module))):
@@ -168,7 +168,7 @@ async def connectors() -> AsyncIterator[tuple[aiohttp.TCPConnector, aiohttp.Unix
 
 
 async def test_attributes_of_connectors() -> None:
-    """What a view takes over or replaces is where it was."""
+    """What a stand_in takes over or replaces is where it was."""
     async with connectors() as (tcp, unix):
         for name in OF_EVERY_CONNECTOR:
             stays(hasattr(tcp, name), f"TCPConnector.{name}")
@@ -182,7 +182,7 @@ async def test_attributes_of_connectors() -> None:
 
 
 async def test_dns_cache() -> None:
-    """A view's DNS cache is made like the one of the connector, empty."""
+    """A stand_in's DNS cache is made like the one of the connector, empty."""
     connector = aiohttp.TCPConnector(ttl_dns_cache=7)
     cache = find("aiohttp.connector:TCPConnector") and connector._cached_hosts
     stays(7 == getattr(cache, "_ttl", None), "TCPConnector._cached_hosts._ttl")
@@ -221,20 +221,20 @@ class Recorded:
 
     def __init__(self, error: Exception) -> None:
         self.error = error
-        self.views: list[weakref.ReferenceType[View]] = []
-        self.dials: list[Dial] = []
+        self.stand_ins: list[weakref.ReferenceType[StandInConnector]] = []
+        self.dials: list[ConnectRequest] = []
         self.left_count = 0
 
-    def open_now(self, dial: Dial, factory: Callable[[], Any]) -> ResponseHandler | None:
+    def open_now(self, asked: ConnectRequest, factory: Callable[[], Any]) -> ResponseHandler | None:
         return None
 
     async def open(
-        self, dial: Dial, factory: Callable[[], ResponseHandler]
+        self, asked: ConnectRequest, factory: Callable[[], ResponseHandler]
     ) -> tuple[asyncio.Transport, ResponseHandler]:
-        self.dials.append(dial)
+        self.dials.append(asked)
         raise self.error
 
-    def start_tls(self, transport: Any, protocol: ResponseHandler, dial: Dial) -> None:
+    def start_tls(self, transport: Any, protocol: ResponseHandler, asked: ConnectRequest) -> None:
         raise NotImplementedError
 
     async def left(self) -> None:
@@ -278,7 +278,7 @@ async def test_errors_of_connecting(raised: Exception, seen: type[Exception], is
     own = aiohttp.UnixConnector("/run/app.sock") if is_unix else aiohttp.TCPConnector()
     if is_unix and seen is aiohttp.ClientConnectorError:
         seen = client_exceptions.UnixClientConnectorError
-    async with aiohttp.ClientSession(connector=view_of(own, door)) as session:
+    async with aiohttp.ClientSession(connector=stand_in_for(own, door)) as session:
         with pytest.raises(seen) as caught:
             await session.get("http://api.test/")
 
@@ -305,23 +305,24 @@ async def test_dials(
         with pytest.raises(aiohttp.ClientConnectorError):
             await session.get(url)
 
-    (dial,) = door.dials
+    (asked,) = door.dials
     stays(
-        address == tuple(dial.address), f"the address in TCPConnector._wrap_create_connection: {dial.address}"
+        address == tuple(asked.address),
+        f"the address in TCPConnector._wrap_create_connection: {asked.address}",
     )
-    stays(has_tls is (dial.ssl is not None), "ssl= of TCPConnector._wrap_create_connection")
-    stays(hostname == dial.server_hostname, "server_hostname= of TCPConnector._wrap_create_connection")
-    assert URL(url) == dial.url
+    stays(has_tls is (asked.ssl is not None), "ssl= of TCPConnector._wrap_create_connection")
+    stays(hostname == asked.server_hostname, "server_hostname= of TCPConnector._wrap_create_connection")
+    assert URL(url) == asked.url
     assert door.left_count
 
 
-async def test_what_a_view_shares() -> None:
-    """A view shares with its connector what counts connections and look-ups, and nothing that holds one."""
+async def test_what_a_stand_in_shares() -> None:
+    """A stand-in shares with its connector what counts connections and look-ups, but none of them."""
     shared_by_design = {"_acquired", "_acquired_per_host", "_waiters", "_resolve_host_tasks"}
     async with connectors() as (tcp, unix):
         for connector in (tcp, unix):
-            view = view_of(connector, Recorded(OSError()))
-            before, after = vars(connector), vars(view)
+            stand_in = stand_in_for(connector, Recorded(OSError()))
+            before, after = vars(connector), vars(stand_in)
             containers = {
                 name
                 for name, value in before.items()
@@ -379,7 +380,7 @@ async def test_a_request_that_was_forgotten() -> None:
     gc.collect()
     (fail,) = failures
 
-    await fail(FailedDial(door, Refuse()))
+    await fail(FailedConnect(door, Refuse()))
 
     stays(1 == len(route.calls), "ClientRequest: it could be collected")
 
@@ -460,8 +461,8 @@ async def test_attributes_of_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         stays(hasattr(request, name), f"ClientRequest.{name}")
     stays(URL("http://proxy.test:3128") == request.proxy, "ClientRequest.proxy: it was the proxy's URL")
-    (dial,) = door.dials
-    stays(("192.0.2.1", 3128) == tuple(dial.address), "the address of a proxy")
+    (asked,) = door.dials
+    stays(("192.0.2.1", 3128) == tuple(asked.address), "the address of a proxy")
 
 
 def test_connect_is_aiohttps_own() -> None:

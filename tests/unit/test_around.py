@@ -128,7 +128,7 @@ async def test_the_last_that_closes_restores_the_session() -> None:
     first.__exit__(None, None, None)
 
     assert before != installed()
-    # Another thread may begin a call of aiohttp's own code while that is being exchanged.
+    # Another thread may begin a call of aiohttp's own code while that is being observer.
     assert before[1].items() <= installed()[1].items()
 
     second.__exit__(None, None, None)
