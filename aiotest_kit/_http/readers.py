@@ -291,18 +291,13 @@ class RequestReader:
         self._complete.append(request)
 
     def _check_head(self, version: str) -> None:
-        """Refuse a head that is too long, or of another version."""
+        """Refuse a head with too many fields, or of another version."""
         if version not in VERSIONS:
             self.error = Refusal(BAD_REQUEST, f"this is HTTP/{version}, and not 1.1 or 1.0")
             raise Refused
         if len(self._headers) > MOST_FIELDS:
             self.error = TOO_MANY_FIELDS
             raise Refused
-        if self._held + self._feeding > LONGEST_HEAD:
-            length = len(self._target) + sum(len(name) + len(value) + 4 for name, value in self._headers)
-            if length > LONGEST_HEAD:
-                self.error = HEAD_TOO_LONG
-                raise Refused
 
     def _check_trailer(self, name: bytes, value: bytes) -> None:
         """Refuse trailer fields that are too long; they are not kept (RFC 9112, 7.1.2)."""

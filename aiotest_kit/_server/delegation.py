@@ -82,6 +82,11 @@ class Turn:
             start = stop
         return data[:start]
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the reply is complete, and no other protocol follows it."""
+        return self.reply.complete and not self.reply.switched
+
     def lose(self) -> None:
         """Take note that the rest of the reply will not come."""
         if not self.over.done():
@@ -204,7 +209,7 @@ class Guest(transports._FlowControlMixin, asyncio.Transport):
         self._end(self._transport.abort)
 
     def _end(self, end: Callable[[], None]) -> None:
-        if self._turn is not None:
+        if self._turn is not None and not self._turn.is_over:
             end()
         elif not self._closing:
             self._closing = True
@@ -353,8 +358,10 @@ class OwnExchange(PlayedExchange):
                 self._own_line.give_away(guest)
                 await self.incoming.gone()
         except ConnectionResetError:
-            # Not before it has no part in the connection, which it would close.
+            # Not before it has no part in the connection, which it would close; nor in the turn of the loop
+            # in which it was given something.
             guest.retire()
+            await asyncio.sleep(0)
             guest.lose(None)
             raise ClientGone from None
         finally:

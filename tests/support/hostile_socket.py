@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from aiotest_kit._loopback_door.server import Serving, SocketPeer
 from aiotest_kit._transport.listener import TcpAddress
 
 from .hostile import Case
-from .hostile_trial import API, IGNORED, Trial
+from .hostile_trial import API, IGNORED, Client, Trial
 
 __all__ = ["SocketTrial", "socket_trial"]
 
@@ -19,6 +19,35 @@ PATIENCE = 5.0
 MOST_TURNS = 1000
 MOST_READ = 60_000
 """Bytes that a server has surely read before it answers the first of them."""
+
+
+class SocketClient(Client):
+    """The client's end, of which one can wait for what comes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lost = False
+        self._changed = asyncio.Event()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._changed.set()
+
+    def eof_received(self) -> bool:
+        self._changed.set()
+        return super().eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self.lost = True
+        self._changed.set()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Return when a condition holds, which may be with anything that comes, or patience is at its end."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            while not condition():
+                self._changed.clear()
+                await asyncio.wait_for(self._changed.wait(), PATIENCE)
 
 
 class SocketTrial:
@@ -49,36 +78,22 @@ class SocketTrial:
 
     async def _answers(self, data: bytes, length: int) -> bytes:
         """What a client is sent, which leaves when that is as long as expected, or nothing more comes."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._serving.port)
-        received = b""
-        sending = asyncio.ensure_future(self._send(writer, data))
+        loop = asyncio.get_running_loop()
+        port = self._serving.port
+        assert port is not None
+        _, client = await loop.create_connection(SocketClient, "127.0.0.1", port)
         letting_go = asyncio.ensure_future(self._let_go())
         try:
-            while len(IGNORED.sub(b"", received)) < length:
-                piece = await asyncio.wait_for(reader.read(2**16), PATIENCE)
-                if not piece:
-                    break
-                received += piece
-            if writer.can_write_eof() and not writer.is_closing():
-                with contextlib.suppress(OSError):
-                    writer.write_eof()
-            while piece := await asyncio.wait_for(reader.read(2**16), PATIENCE):
-                received += piece
-        except (ConnectionError, asyncio.TimeoutError) as exc:
-            received += f" {exc!r}".encode() * isinstance(exc, asyncio.TimeoutError)
+            client.transport.write(data)
+            await client.until(lambda: client.ended or len(IGNORED.sub(b"", client.received)) >= length)
+            if not client.transport.is_closing():
+                client.transport.write_eof()
+            await client.until(lambda: client.ended)
         finally:
             letting_go.cancel()
-            sending.cancel()
-            await asyncio.gather(sending, letting_go, return_exceptions=True)
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
-        return IGNORED.sub(b"", received)
-
-    async def _send(self, writer: asyncio.StreamWriter, data: bytes) -> None:
-        writer.write(data)
-        with contextlib.suppress(OSError):
-            await writer.drain()
+            client.transport.abort()
+            await client.until(lambda: client.lost)
+        return IGNORED.sub(b"", bytes(client.received))
 
     async def _let_go(self) -> None:
         """Let go what is held, as soon as it is."""

@@ -263,6 +263,14 @@ def test_upgrade(data: bytes, url: str, rest: bytes) -> None:
     assert (url, rest) == (str(request.url), reader.upgrade)
 
 
+def test_upgrade_with_a_body_in_one_piece() -> None:
+    """A request that comes whole is read whole."""
+    reader = RequestReader(API)
+    (request,) = reader.feed(UPGRADES + b"Content-Length: 5\r\n\r\nhello")
+
+    assert (b"hello", b"", None) == (request.body, reader.upgrade, reader.error)
+
+
 UPGRADES = b"POST /a HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
 BODIES_BEFORE = {
     "a length": (b"Content-Length: 5\r\n\r\n", b"hello", b"hello"),
