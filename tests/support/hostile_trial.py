@@ -234,7 +234,7 @@ class Trial:
     async def left(self, case: Case) -> list[str]:
         """What is wrong behind a client that leaves."""
         leaving = case.leaving
-        client = self.connect()
+        client = self.connect(in_reach=case.index % 2 == 1)
         if not leaving.reads:
             client.transport.pause_reading()
         client.transport.write(case.data[: leaving.position])
@@ -249,10 +249,11 @@ class Trial:
         how = f"left by {leaving}"
         return [f"{how}: {problem}" for problem in self.problems(self.observation(client, ended=True))]
 
-    def connect(self) -> Client:
-        """A new connection."""
+    def connect(self, in_reach: bool = False) -> Client:
+        """A new connection; of a client in reach the call is failed, as through the memory door."""
         client = Client()
-        peer = Peer(self.routes.router, API, self.loop, self._connections)
+        fail = client.fail if in_reach else None
+        peer = Peer(self.routes.router, API, self.loop, self._connections, fail)
         self.peers.add(peer)
         connected(self.loop, client, peer, ("127.0.0.1", 80))
         return client

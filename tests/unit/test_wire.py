@@ -271,6 +271,19 @@ def test_upgrade_with_a_body_in_one_piece() -> None:
     assert (b"hello", b"", None) == (request.body, reader.upgrade, reader.error)
 
 
+def test_another_protocol_that_looks_like_a_known_request() -> None:
+    """It is not taken for that request, though the same bytes were one before."""
+    known = b"GET /known HTTP/1.1\r\nHost: a\r\n\r\n"
+    Pipeline(RequestReader(API)).feed(known)
+    pipeline = Pipeline(RequestReader(API))
+    pipeline.feed(UPGRADES + b"\r\n")
+    assert pipeline.take() is not None
+
+    assert pipeline.recall(known) is None
+    pipeline.feed(known)
+    assert (None, known) == (pipeline.take(), pipeline.reader.upgrade)
+
+
 UPGRADES = b"POST /a HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
 BODIES_BEFORE = {
     "a length": (b"Content-Length: 5\r\n\r\n", b"hello", b"hello"),
