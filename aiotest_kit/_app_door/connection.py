@@ -11,7 +11,8 @@ import re
 from collections import deque
 from contextvars import ContextVar
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any, Protocol
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from aiohttp import hdrs, web
 
@@ -25,6 +26,7 @@ from .._responders.web_response import no_response
 from .._routing.handler_errors import HandlerError
 from .._routing.route import Hit
 from .._server.exchange import open_streams
+from .._server.pipeline import Pipeline
 from .._transport.flow_control import ClientGone, Flow
 from .calls import AppCall
 from .exchange import StubExchange
@@ -62,6 +64,13 @@ class Service(Protocol):
         ...
 
 
+class Came(NamedTuple):
+    """A request that has come to its end: its body, and all of its bytes."""
+
+    body: bytes
+    pieces: list[bytes]
+
+
 class AppProtocol(Flow):
     """One connection to the app: hands on what comes, and keeps what came.
 
@@ -83,10 +92,9 @@ class AppProtocol(Flow):
         self.service = service
         self._answer_of_app = answer_of_app
         self._request_of_app = request_of_app
-        self._reader = RequestReader(NOWHERE)
-        self._came: deque[bytes] = deque()
+        self._pipeline = Pipeline(RequestReader(NOWHERE))
+        self._came: deque[Came] = deque()
         self._cycle: RequestResponseCycle | None = None
-        self._seen: list[bytes] = []
         self._is_taken = False
 
     # For the transport.
@@ -99,17 +107,16 @@ class AppProtocol(Flow):
 
     def data_received(self, data: bytes) -> None:
         """Note what came, and hand it on."""
-        reader = self._reader
+        pipeline = self._pipeline
+        reader = pipeline.reader
         if reader.upgrade is None and reader.error is None:
-            if reader.is_idle and not self._came:
-                self._seen.clear()
-            self._seen.append(data)
             if reader.is_idle and is_whole(data):
                 # As nearly all of them are; aiohttp reads them anyway.
-                self._complete(b"")
+                self._complete(Came(b"", [data]))
             else:
-                for request in reader.feed(data):
-                    self._complete(request.body)
+                pipeline.feed(data)
+                while (request := pipeline.take()) is not None:
+                    self._complete(Came(request.body, pipeline.taken))
         self.behind.data_received(data)
 
     def eof_received(self) -> bool | None:
@@ -119,7 +126,7 @@ class AppProtocol(Flow):
     def connection_lost(self, exc: Exception | None) -> None:
         """Hand it on."""
         super().connection_lost(exc)
-        self._reader.close()
+        self._pipeline.reader.close()
         self._cycle = None
         if not self._is_taken:
             # Otherwise it would cancel the script, which learns of it from its reader.
@@ -179,9 +186,12 @@ class AppProtocol(Flow):
             cycle.failed(exc)
 
     def take(self) -> tuple[asyncio.StreamReader, ScriptWriter]:
-        """Hand the connection over to streams, which first read what was seen of the request."""
+        """Hand the connection over to streams, which first read what has come from the request on."""
         self._is_taken = True
-        streams = open_streams(self, self._seen)
+        cycle = self._cycle
+        came = [*([cycle.came] if cycle is not None and cycle.came is not None else []), *self._came]
+        pieces = chain.from_iterable(each.pieces for each in came)
+        streams = open_streams(self, chain(pieces, self._pipeline.take_rest()))
         # aiohttp may have been behind with reading the body.
         self.transport.resume_reading()
         return streams
@@ -192,13 +202,13 @@ class AppProtocol(Flow):
         if self._lost:
             self.behind.connection_lost(None)
 
-    def _complete(self, body: bytes) -> None:
+    def _complete(self, came: Came) -> None:
         """A request has come to its end; its cycle may have begun or not."""
         cycle = self._cycle
-        if cycle is not None and cycle.is_incomplete:
-            cycle.complete(body)
+        if cycle is not None and cycle.came is None:
+            cycle.complete(came)
         else:
-            self._came.append(body)
+            self._came.append(came)
 
 
 HEAD_ENDS = b"\r\n\r\n"
@@ -224,19 +234,19 @@ def cycle_of(request: web.Request) -> RequestResponseCycle | None:
 class RequestResponseCycle:
     """One request on a connection to the app, from its head to the end of its reply."""
 
-    def __init__(self, connection: AppProtocol, request: web.Request, body: bytes | None) -> None:
+    def __init__(self, connection: AppProtocol, request: web.Request, came: Came | None) -> None:
         self.request = request
-        self.call = AppCall(request, body or b"", connection.loop.time)
-        self.is_incomplete = body is None
-        """Whether the body of the request is still on its way."""
+        self.call = AppCall(request, came.body if came else b"", connection.loop.time)
+        self.came = came
+        """What came of the request; None while its body is still on its way."""
         self._connection = connection
         self._may_be_stubbed = True
         self._is_expected = False
 
-    def complete(self, body: bytes) -> None:
+    def complete(self, came: Came) -> None:
         """The body has come."""
-        self.is_incomplete = False
-        self.call.complete(body)
+        self.came = came
+        self.call.complete(came.body)
 
     # Answering.
 
@@ -305,8 +315,8 @@ class RequestResponseCycle:
                 read_again(self.request, body)
                 if request is not self.request:
                     read_again(request, body)
-                if self.is_incomplete:
-                    self.complete(body)
+                if self.came is None:
+                    self.complete(Came(body, []))
             outcome = stubs.find(self.call.asked)
         return outcome.route if isinstance(outcome, Hit) and isinstance(outcome.route, Stub) else None
 

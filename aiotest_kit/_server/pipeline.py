@@ -36,8 +36,8 @@ class Pipeline:
         self._waiting: deque[tuple[Request, list[bytes]]] = deque()
         self._pieces: list[bytes] = []
         """The bytes of the request that is still on its way."""
-        self._taken: list[bytes] = []
-        """Those of the request that was taken last."""
+        self.taken: list[bytes] = []
+        """Those of the request that was taken last; none behind the last one that waits."""
         self._known: Request | None = None
         """The unfinished request whose length is known."""
         self._left = 0
@@ -53,7 +53,7 @@ class Pipeline:
             return None
         request = reader.recall(data)
         if request is not None:
-            self._taken = [data]
+            self.taken = [data]
         return request
 
     def feed(self, data: bytes) -> None:
@@ -73,8 +73,9 @@ class Pipeline:
     def take(self) -> Request | None:
         """The request that has waited longest, None if none waits."""
         if not self._waiting:
+            self.taken = []
             return None
-        request, self._taken = self._waiting.popleft()
+        request, self.taken = self._waiting.popleft()
         return request
 
     def take_head(self) -> Request | None:
@@ -83,12 +84,12 @@ class Pipeline:
         if unfinished is None or unfinished is self._shown or self.reader.is_diverted:
             return None
         self._shown = unfinished
-        self._taken = []
+        self.taken = []
         return unfinished
 
     def take_rest(self) -> list[bytes]:
         """All bytes from the first of the request that was taken last; the end of what is read here."""
-        rest = list(self._taken)
+        rest = list(self.taken)
         for _, pieces in self._waiting:
             rest.extend(pieces)
         rest.extend(self._pieces)
@@ -109,7 +110,7 @@ class Pipeline:
         """Let go of all that has come."""
         self._waiting.clear()
         self._pieces = []
-        self._taken = []
+        self.taken = []
 
     @property
     def upgrades(self) -> bool:

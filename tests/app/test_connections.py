@@ -158,6 +158,28 @@ async def test_a_script_has_the_end_of_the_connection(connection: AppProtocol) -
     assert ["lost"] == behind.told
 
 
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+async def test_a_script_behind_other_requests(size: int) -> None:
+    """A script has the connection from the first byte of its own request, however the bytes were cut."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(await reader.readuntil(b"!"))
+
+    own = b"GET /host HTTP/1.1\r\nHost: app.test\r\n\r\nGET /other HTTP/1.1\r\n!"
+    before = b"POST /size HTTP/1.1\r\nHost: app.test\r\nContent-Length: 4\r\n\r\nbody"
+    data = before + b"GET /other HTTP/1.1\r\nHost: app.test\r\n\r\n" + own
+    async with StubClient(StubServer(make_app(), door="tcp")) as client:
+        client.stubs.get("/host").raw(script)
+        reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+        for position in range(0, len(data), size):
+            writer.write(data[position : position + size])
+            await asyncio.sleep(0)
+        received = await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+
+    assert received.endswith(b"at app.test" + own)
+
+
 # ---- bodies ----
 
 
