@@ -87,7 +87,9 @@ class SocketTrial:
             client.transport.write(data)
             await client.until(lambda: client.ended or len(IGNORED.sub(b"", client.received)) >= length)
             if not client.transport.is_closing():
-                client.transport.write_eof()
+                # It may have been reset.
+                with contextlib.suppress(OSError):
+                    client.transport.write_eof()
             await client.until(lambda: client.ended)
         finally:
             letting_go.cancel()

@@ -98,6 +98,11 @@ WENT_WRONG = {
         b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
         b"\x81\x82\0\0\0\0hi\x88\x80\0\0\0\0"
     ),
+    "a body that is not in its coding, and is not read": (
+        b"POST /serve/stream HTTP/1.1\r\nHost: api.test\r\nContent-Encoding: gzip\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n2\r\n--\r\n4\r\n-b--\r\n0\r\n\r\n"
+        b"GET /reply HTTP/1.1\r\nHost: api.test\r\n\r\n"
+    ),
     "a ping for a script": (
         b"GET /ws/script HTTP/1.1\r\nHost: api.test\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
         b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n\x89\x80\0\0\0\0"
