@@ -17,7 +17,7 @@ from .._leaks.makers import Makers
 from .loops import NoLoop, loop_scope_of, stack_of
 from .pytest_asyncio import RUNNER, has_runner
 from .settings import policy_of
-from .state import being_set_up
+from .state import WATCH, being_set_up
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -99,6 +99,10 @@ class LeakPlugin:
         """Say what was left open."""
         check, self._check = self._check, None
         assert check is not None
+        # They would end with the test, but its loop ends before.
+        watch = item.stash.get(WATCH, None)
+        for part in watch.wide if watch is not None else ():
+            part.end_apps()
         found = check.end()
         if not found or not self._passed:
             return

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .strictness import Watch
     from .wide_routers import WideRouters
 
-__all__ = ["being_set_up", "has_traceback", "mock_of", "thread_of", "watch_of", "watched"]
+__all__ = ["WATCH", "being_set_up", "has_traceback", "mock_of", "thread_of", "watch_of", "watched"]
 
 WATCH: pytest.StashKey[Watch] = pytest.StashKey()
 MOCK: pytest.StashKey[Mock] = pytest.StashKey()

@@ -78,6 +78,10 @@ class WatchedWide(Watched, Protocol):
         """What the test minds of it."""
         ...
 
+    def end_apps(self) -> None:
+        """End the apps that the test mounted."""
+        ...
+
 
 class News(NamedTuple):
     """What came to a router in some time."""

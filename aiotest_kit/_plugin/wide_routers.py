@@ -117,8 +117,14 @@ class PartOfTest:
         self._calls_before = len(wide.router.calls)
         self._older = set(wide.router.owed)
 
+    def end_apps(self) -> None:
+        """End the apps that the test mounted."""
+        if self.scope is not None:
+            self.scope.end_apps()
+
     def end(self) -> None:
         """Take the test's routes back, and what was not told for seen."""
+        self.end_apps()
         if self.scope is not None:
             self.scope.restore(with_debts=True)
         if isinstance(self.wide.door, Mock) and self._unmatched is not None:

@@ -204,8 +204,9 @@ class Router(Asserted["Call[Route]"]):
         """
         if not isinstance(target, Router):
             answer, life = mounted(target, depth_of(join_prefix(self._prefix, str(origin))))
-            self._table.lives.append(life)
-            return self.any(tail_of(origin)).optional().reply(answer)
+            app = self.any(tail_of(origin)).optional().reply(answer)
+            self._table.lives[app] = life
+            return app
         if self._table in target._table.reached():
             raise UsageError("a router cannot be mounted in itself")
         route = self.any(tail_of(origin)).optional()
@@ -375,7 +376,7 @@ class Router(Asserted["Call[Route]"]):
         table.doors -= 1
         if table.doors or not (table.lives or table.mounts):
             return ()
-        return tuple(life for each in table.reached() for life in each.lives)
+        return tuple(life for each in table.reached() for life in each.lives.values())
 
     @property
     def tasks(self) -> set[asyncio.Task[None]]:

@@ -12,6 +12,7 @@ from functools import cached_property, partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from .._asyncio.lifespan import end_lives_soon
 from .._matching.urls import UrlRegex
 from .._reports.near_misses import Near, explain_miss, nearest
 from .calls import Calls
@@ -81,6 +82,12 @@ class Scope:
                             state.mounts[route] = table.mounts[route]
                 known = present | set(map(id, state.passthrough))
                 state.passthrough.extend(each for each in table.passthrough if id(each) not in known)
+
+    def end_apps(self) -> None:
+        """End the apps that were mounted since, while the routes are there that they may call."""
+        for table, state in self._before:
+            added = [route for route in table.lives if route not in state.routes]
+            end_lives_soon([table.lives.pop(route) for route in added])
 
     def restore(self, *, with_debts: bool = False) -> None:
         """Make the tables what they were.
@@ -158,7 +165,7 @@ class Table:
         self.discarded: list[Route] = []
         self.passthrough: list[RequestPattern] = []
         self.mounts: dict[Route, Table] = {}
-        self.lives: list[Lifespan[Any]] = []
+        self.lives: dict[Route, Lifespan[Any]] = {}
         self.misses: list[Miss] = []
         self.tunnels: list[Tunnel] = []
         self.handler_errors: list[HandlerError] = []

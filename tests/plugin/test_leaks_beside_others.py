@@ -20,7 +20,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from aiotest_kit import Router, Upstream, mock, mock_session
 from aiotest_kit.websocket import expect
-from aiotest_kit.fixtures import upstream_fixture
+from aiotest_kit.fixtures import mock_fixture, upstream_fixture
 
 kept = []
 BIG = b"x" * 1_000_000
@@ -46,6 +46,7 @@ WIDE = """
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 upstream = upstream_fixture(loop_scope="session")
 thread = upstream_fixture(thread=True)
+api = mock_fixture()
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def session():
@@ -190,15 +191,6 @@ await timed_out(session, upstream.url / 'ok')
         "upstream, server, session",
         "upstream.get('/ok').forward(server)\nassert 'ok' == await get(session, upstream.url / 'ok')",
     ),
-    "upstream with an app": (
-        "upstream, server, session",
-        """
-if not any("/" == route.path for route in map(vars, upstream.routes) if "path" in route):
-    upstream.mount(str(upstream.url), Lazy(server).app(startup=True))
-assert "ok" == await get(session, upstream.url / "lazy")
-upstream.reset()
-""",
-    ),
     "mock": (
         "router, session",
         """
@@ -214,6 +206,33 @@ async with session.get("http://api.test/"):
     ),
     "mock with an app": ("router, session", "assert 'ok' == await get(session, 'http://app.test/ok')"),
     "mock with an ASGI app": ("router, session", "assert 'ok' == await get(session, 'http://asgi.test/')"),
+    "mock fixture": (
+        "api, session",
+        """
+api.get("http://api.test/").reply(lambda request: "ok")
+api.get("http://api.test/never").reply(for_ever)
+assert "ok" == await get(session, "http://api.test/")
+await timed_out(session, "http://api.test/never")
+""",
+    ),
+    "mock fixture with an app of the test": (
+        "api, server, session",
+        """
+api.mount("http://api.test", Lazy(server).app(startup=True))
+assert "ok" == await get(session, "http://api.test/lazy")
+""",
+    ),
+    "mock fixture with an ASGI app of the test": (
+        "api, session",
+        "api.mount('http://api.test', asgi)\nassert 'ok' == await get(session, 'http://api.test/')",
+    ),
+    "upstream with an app of the test": (
+        "upstream, server, session",
+        """
+upstream.mount(str(upstream.url), Lazy(server).app(startup=True))
+assert "ok" == await get(session, upstream.url / "lazy")
+""",
+    ),
     "mock with websockets": (
         "router, session",
         """

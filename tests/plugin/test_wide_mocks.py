@@ -962,3 +962,42 @@ def test_bad_settings(settings: dict[str, str], says: str) -> None:
     with pytest.raises(UsageError) as caught:
         mock_fixture(**settings)  # type: ignore[arg-type]
     assert says == str(caught.value)
+
+
+@pytest.mark.parametrize("scope", ["function", "session"])
+@pytest.mark.parametrize("leaks", ["off", "error"])
+def test_app_ends_with_its_test(suite: Suite, scope: str, leaks: str) -> None:
+    """An app that a test mounts ends with that test, while the test's routes answer; a wider one goes on."""
+    suite.ini(f"aiotest_kit_leaks = {leaks}").tests(f"""
+from aiohttp import web
+from aiotest_kit import mock_fixture
+
+pytestmark = pytest.mark.asyncio(loop_scope="{scope}")
+ended = []
+api = mock_fixture()
+
+async def hello(request):
+    return web.Response(text="hello")
+
+def make(name):
+    async def end(app):
+        ended.append((name, await swallow(f"{{HOST}}/bye/{{name}}")))
+    app = web.Application()
+    app.router.add_get("/", hello)
+    app.on_cleanup.append(end)
+    return app
+
+@pytest.fixture(scope="session")
+def wider(api):
+    api.get(HOST + "/bye/wide").reply(200).optional()
+    api.mount("http://wide.test", make("wide"))
+
+@pytest.mark.parametrize("number", range(3))
+async def test_it(api, wider, number):
+    assert [(each, 200) for each in range(number)] == [end for end in ended if end[0] != "wide"]
+    api.get(f"{{HOST}}/bye/{{number}}").reply(200).optional()
+    api.mount("http://app.test", make(number))
+    assert 200 == await get("http://app.test/")
+    assert 200 == await get("http://wide.test/")
+""")
+    suite.run().outcomes(passed=3)
