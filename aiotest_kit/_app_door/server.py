@@ -23,6 +23,7 @@ from .._aiohttp.test_utils import PortlessServer
 from .._asyncio.tasks import cancel_tasks
 from .._errors import UsageError
 from .._routing.calls import Calls
+from .._routing.table import KEEP
 from .._text import one_line
 from .._transport.memory import connected
 from .._transport.socket_info import implied_context
@@ -91,6 +92,7 @@ class StubServer(PortlessServer):
         self.door: Door | None = door
         self.origin: URL = checked_origin("http://app.test" if base_url is None else base_url)
         self.calls: Calls[AppCall] = Calls()
+        self.calls.keeps(KEEP)
         self.allow_server_errors = allow_server_errors
         self._stubs: Stubs | None = None
         self._overrides: list[Override[Any]] = []

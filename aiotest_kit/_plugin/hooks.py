@@ -48,6 +48,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="auto",
     )
     parser.addini(
+        "aiotest_kit_keep", "calls that the logs of the fixtures keep (default 1000)", default="1000"
+    )
+    parser.addini(
         "aiotest_kit_leaks", "what a test leaves open: off (default), warn, or error", default="off"
     )
 

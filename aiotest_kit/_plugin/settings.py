@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-__all__ = ["Policy", "policy_of"]
+__all__ = ["Policy", "kept_calls", "policy_of"]
 
 
 Unmatched: TypeAlias = Literal["error", "allow", "passthrough"]
@@ -96,7 +96,22 @@ class Policy:
 
 
 OF_PROJECT: pytest.StashKey[Policy] = pytest.StashKey()
+KEPT: pytest.StashKey[int] = pytest.StashKey()
 NONE: Mapping[str, str] = {}
+
+
+def kept_calls(config: pytest.Config) -> int:
+    """How many calls the log of a fixture keeps, as the ini option says; where it is wrong, that fails the
+    test.
+    """
+    keep = config.stash.get(KEPT, None)
+    if keep is None:
+        text = str(config.getini("aiotest_kit_keep")).strip()
+        if not text.isdecimal():
+            said = f"the ini option aiotest_kit_keep is a number of calls; got {text!r}"
+            raise pytest.fail.Exception(said, pytrace=False)
+        keep = config.stash[KEPT] = int(text)
+    return keep
 
 
 def policy_of(item: pytest.Item, settings: Mapping[str, str] = NONE, source: str = "") -> Policy:

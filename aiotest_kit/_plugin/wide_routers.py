@@ -114,7 +114,7 @@ class PartOfTest:
             if isinstance(wide.door, Mock):
                 self._unmatched = wide.door.unmatched
                 wide.door.unmatched = self.policy.unmatched
-        self._calls_before = len(wide.router.calls)
+        self._calls_before = wide.router.call_count
         self._older = set(wide.router.owed)
 
     def end_apps(self) -> None:
@@ -135,7 +135,8 @@ class PartOfTest:
     @property
     def calls(self) -> Calls[Call[Route]]:
         """The calls of the test."""
-        return self.wide.router.calls[self._calls_before :]
+        calls = self.wide.router.calls
+        return calls[max(0, self._calls_before - calls.dropped) :]
 
     @property
     def misses(self) -> list[Miss]:

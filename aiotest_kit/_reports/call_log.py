@@ -35,12 +35,23 @@ def explain_no_call(pattern: RequestPattern, calls: Iterable[AnyCall]) -> str:
     for number, (differences, call) in enumerate(nearest, 1):
         lines.append(f"  {number}. {title(call)}")
         lines.append(explain_mismatches(differences, "       "))
-    return "\n".join(lines)
+    return "\n".join(lines) + not_in_log(calls)
+
+
+def not_in_log(calls: object) -> str:
+    """That a log has lost its oldest calls, where it has; it may matter for what was asked of it."""
+    dropped: int = getattr(calls, "dropped", 0)
+    if not dropped:
+        return ""
+    are = "call is" if dropped == 1 else "calls are"
+    return f"\n  {dropped} older {are} not in the log any more, of which Router(keep=...) sets the length"
 
 
 def listing(calls: Iterable[AnyCall]) -> str:
     """The calls, each on a line of its own."""
-    return "".join(f"\n  {number}. {title(call)}" for number, call in enumerate(calls, 1))
+    first = 1 + getattr(calls, "dropped", 0)
+    lines = [f"\n  {number}. {title(call)}" for number, call in enumerate(calls, first)]
+    return "".join([not_in_log(calls), *lines])
 
 
 def title(call: AnyCall) -> str:
@@ -59,7 +70,7 @@ def timeline(calls: Sequence[AnyCall]) -> str:
 
     Of many calls, the first and the last ones.
     """
-    lines = []
+    lines = [line.strip() for line in not_in_log(calls).splitlines() if line]
     for number, call in enumerate(calls):
         if SHOWN_CALLS <= number < len(calls) - SHOWN_CALLS:
             if number == SHOWN_CALLS:

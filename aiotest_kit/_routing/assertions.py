@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic
 
 from .._errors import UsageError
 from .._matching.request_pattern import RequestPattern
-from .._matching.values import left_over
-from .._reports.call_log import AnyCall, explain_no_call, listing, title
+from .._reports.call_log import explain_no_call, listing, not_in_log, title
+from .._reports.expected_calls import Expected, problems_of
 from .._reports.text import explain_mismatches
 from .._text import counted, one_line
 from .calls import C, Calls, check_named
@@ -43,12 +42,12 @@ class Asserted(Generic[C]):
     @property
     def called(self) -> bool:
         """Whether there was a call."""
-        return len(self.calls) > 0
+        return self.calls.total > 0
 
     @property
     def call_count(self) -> int:
         """How many calls there were; a call that aiohttp tried twice is one."""
-        return len(self.calls)
+        return self.calls.total
 
     async def wait(self, n: int = 1, timeout: float = 1.0) -> Calls[C]:
         """The calls, as soon as there are `n`, those made before counted.
@@ -61,7 +60,7 @@ class Asserted(Generic[C]):
         """
         if not await self.calls.reach(n, timeout):
             raise AssertionError(
-                f"{len(self.calls)} of {n} calls of {self._owner} came within {timeout} s"
+                f"{self.call_count} of {n} calls of {self._owner} came within {timeout} s"
                 f"{listing(self.calls)}"
             )
         return self.calls
@@ -78,16 +77,16 @@ class Asserted(Generic[C]):
             at_least = 1
         wanted, is_met = calls_wanted(times, at_least, at_most)
         if not is_met(self.call_count):
-            had = f"was called {counted(self.call_count, 'time')}" if self.calls else "was not called"
-            expected = "" if (not self.calls and at_least == 1) else f", expected {wanted}"
+            had = f"was called {counted(self.call_count, 'time')}" if self.called else "was not called"
+            expected = "" if (not self.called and at_least == 1) else f", expected {wanted}"
             shown = listing(self.calls) or self._came_nearest()
             raise AssertionError(f"{self._owner} {had}{expected}{shown}")
-        if not self.calls:
+        if not self.called:
             self.assert_not_called()
 
     def assert_called_once(self) -> None:
         """Fail unless there was one call."""
-        if len(self.calls) != 1:
+        if self.call_count != 1:
             shown = listing(self.calls) or self._came_nearest()
             raise AssertionError(
                 f"{self._owner} was called {counted(self.call_count, 'time')}, not once{shown}"
@@ -95,7 +94,7 @@ class Asserted(Generic[C]):
 
     def assert_not_called(self) -> None:
         """Fail if there was a call."""
-        if self.calls:
+        if self.called:
             raise AssertionError(
                 f"{self._owner} was called {counted(self.call_count, 'time')}{listing(self.calls)}"
             )
@@ -156,43 +155,25 @@ class Asserted(Generic[C]):
         """
         if isinstance(expected, (str, Mapping)) or not isinstance(expected, Iterable):
             raise UsageError(f"assert_calls() takes a list of calls; got {one_line(expected)}")
-        wanted = [Expected.of(item) for item in expected]
+        wanted = list(map(expected_call, expected))
+        if only and self.calls.dropped:
+            raise AssertionError(f"the calls cannot be compared with those expected{not_in_log(self.calls)}")
         problems = list(problems_of(wanted, list(self.calls), in_order=in_order, only=only))
         if problems:
-            counts = f"expected {counted(len(wanted), 'call')}, there were {len(self.calls)}"
-            raise AssertionError("\n".join([counts, *problems]))
+            counts = f"expected {counted(len(wanted), 'call')}, there were {self.call_count}"
+            raise AssertionError("\n".join([counts, *problems]) + not_in_log(self.calls))
 
 
-@dataclass(frozen=True)
-class Expected:
-    """One of the calls that `assert_calls` is given: one of a certain route, or one of a certain kind."""
-
-    text: str
-    owner: Asserted[Any] | None
-    pattern: RequestPattern
-
-    @classmethod
-    def of(cls, item: object) -> Expected:
-        """What an item of the list stands for."""
-        if isinstance(item, Asserted):
-            return cls(item._owner, item, RequestPattern())
-        if isinstance(item, Mapping):
-            pattern = RequestPattern(**item)
-            return cls(pattern.describe(), None, pattern)
-        raise UsageError(
-            f"an expected call is a route or a mapping such as {{'method': 'GET'}}; got {one_line(item)}"
-        )
-
-    def differences(self, call: AnyCall) -> str | None:
-        """What differs in a call, as text; None if it is as expected."""
-        if self.owner is not None and not any(call is own for own in self.owner.calls):
-            return "       it is a call of another route"
-        differences = list(self.pattern.differences(call.request))
-        return explain_mismatches(differences, "       ") if differences else None
-
-    def is_of(self, call: AnyCall) -> bool:
-        """Whether a call is as expected."""
-        return self.differences(call) is None
+def expected_call(item: object) -> Expected:
+    """What an item of the list that `assert_calls` is given stands for."""
+    if isinstance(item, Asserted):
+        return Expected(item._owner, item, RequestPattern())
+    if isinstance(item, Mapping):
+        pattern = RequestPattern(**item)
+        return Expected(pattern.describe(), None, pattern)
+    raise UsageError(
+        f"an expected call is a route or a mapping such as {{'method': 'GET'}}; got {one_line(item)}"
+    )
 
 
 def calls_wanted(
@@ -215,48 +196,3 @@ def calls_wanted(
         raise UsageError(f"at_most={most} is less than at_least={least}")
     words = [f"{least} or more"] if most is None else [f"{least} to {most}"] if least else [f"{most} at most"]
     return words[0], lambda made: least <= made and (most is None or made <= most)
-
-
-def problems_of(
-    wanted: list[Expected], actual: list[AnyCall], *, in_order: bool, only: bool
-) -> Iterable[str]:
-    """What is wrong with some calls."""
-    if in_order:
-        return in_turn(wanted, actual) if only else among_others(wanted, actual)
-    return in_any_order(wanted, actual, only)
-
-
-def among_others(wanted: list[Expected], actual: list[AnyCall]) -> Iterable[str]:
-    """The first of the expected calls that did not come behind those before it."""
-    left = iter(enumerate(actual, 1))
-    behind = ""
-    for number, expected in enumerate(wanted, 1):
-        found = next((place for place, call in left if expected.is_of(call)), None)
-        if found is None:
-            yield f"  {number}. expected {expected.text}, was not made{behind}{listing(actual)}"
-            return
-        behind = f" behind call {found}"
-
-
-def in_turn(wanted: list[Expected], actual: list[AnyCall]) -> Iterable[str]:
-    """Where two lists differ, place by place."""
-    for number, (expected, call) in enumerate(zip(wanted, actual, strict=False), 1):
-        differences = expected.differences(call)
-        if differences is not None:
-            yield f"  {number}. expected {expected.text}, was {title(call)}\n{differences}"
-    for number, expected in enumerate(wanted[len(actual) :], len(actual) + 1):
-        yield f"  {number}. expected {expected.text}, was not made"
-    for number, call in enumerate(actual[len(wanted) :], len(wanted) + 1):
-        yield f"  {number}. not expected: {title(call)}"
-
-
-def in_any_order(wanted: list[Expected], actual: list[AnyCall], only: bool) -> Iterable[str]:
-    """What is left when as many expected calls as can be have a call of their own."""
-    missing = left_over(wanted, actual, Expected.is_of)
-    for expected in missing:
-        yield f"  expected {expected.text}, was not made"
-    if not only:
-        return
-    made = [expected for expected in wanted if not any(expected is other for other in missing)]
-    for call in left_over(actual, made, lambda call, expected: expected.is_of(call)):
-        yield f"  not expected: {title(call)}"

@@ -323,6 +323,10 @@ class Route(Asserted["Call[Route]"]):
         """Whether the next answer may have to be given where the client connects."""
         return acts_at_connect(self.sequence.current.answer)
 
+    def is_of(self, table: Table) -> bool:
+        """Whether a table has it, or had it."""
+        return self._table is table
+
     def record(self, call: Call[Route]) -> None:
         """Write a call into the logs."""
         for log in self.logs:

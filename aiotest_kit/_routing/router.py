@@ -16,13 +16,13 @@ from .._errors import UsageError
 from .._matching.request_pattern import MatchOptions, RequestPattern
 from .._matching.urls import checked_prefix, depth_of, join_prefix, tail_of, under, url_pattern
 from .._responders.mount import mounted
-from .._text import counted
+from .._text import counted, one_line
 from .._transport.socket_info import CERTIFICATE
 from .arguments import handshake_headers, merged, of_a_verb, pattern_of, plain_pattern
 from .assertions import Asserted
 from .calls import Calls
 from .route import Hit, Route
-from .table import Miss, Scope, Table
+from .table import KEEP, Miss, Scope, Table
 from .websocket_route import WebSocketRoute, websocket_options
 
 if TYPE_CHECKING:
@@ -49,10 +49,14 @@ class Router(Asserted["Call[Route]"]):
 
     Of the routes that match a request, the one added last answers, unless it is exhausted; so a test
     overrides what a fixture set up. Routes may be added, changed and removed at any time, from any thread.
+
+    The log keeps the last `keep` calls, None is all; counts are of all calls.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, keep: int | None = KEEP) -> None:
         self._table = Table()
+        if keep != KEEP:
+            self.keep_calls(keep)
         self.calls: Calls[Call[Route]] = self._table.calls
         self._logs: tuple[Calls[Call[Route]], ...] = (self.calls,)
         self._prefix = ""
@@ -225,6 +229,16 @@ class Router(Asserted["Call[Route]"]):
         else:
             pattern = RequestPattern(None, under(self._prefix, tail_of(target)))
         self._table.passthrough.append(pattern)
+
+    def keep_calls(self, keep: int | None) -> None:
+        """Keep so many calls in the log, the last ones; None is all.
+
+        Raises:
+            UsageError: it is no number of calls.
+        """
+        if keep is not None and not (type(keep) is int and keep >= 0):
+            raise UsageError(f"keep= is a number of calls, or None for all; got {one_line(keep, 60)}")
+        self._table.calls.keeps(keep, self._table.drop_oldest_call)
 
     # Taking them back.
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .handler_errors import HandlerError
     from .route import Kept, Route, RouteState
 
-__all__ = ["Finder", "Miss", "Scope", "Table"]
+__all__ = ["KEEP", "Finder", "Miss", "Scope", "Table"]
 
 
 class Candidate(NamedTuple):
@@ -131,6 +131,9 @@ class Miss:
         self.table.calls.add(call)
 
 
+KEEP = 1000
+"""Calls that are kept where nobody says so."""
+
 FEW = 16
 MOST_KNOWN = 4096
 
@@ -161,6 +164,7 @@ class Table:
         self.lock: threading.RLock = threading.RLock()
         self.calls: Calls[Call[Route]] = Calls()
         self.calls.clears(partial(self.narrower_logs, self.calls))
+        self.calls.keeps(KEEP, self.drop_oldest_call)
         self.routes: dict[Route, int] = {}
         self.discarded: list[Route] = []
         self.passthrough: list[RequestPattern] = []
@@ -300,6 +304,15 @@ class Table:
         routes = {*self.routes, *self.discarded, *(call.route for call in log if call.route is not None)}
         logs = [route.logs for route in routes if log in route.logs]
         return [narrower for each in logs for narrower in each[: each.index(log)]]
+
+    def drop_oldest_call(self) -> None:
+        """Keep the oldest call no longer, in no log."""
+        for call in self.calls[:1]:
+            for route in (call.route, *self.mounts):
+                if route is not None and route.is_of(self):
+                    for log in route.logs[:-1]:
+                        log.drop_oldest(call)
+            self.calls.drop_oldest()
 
     def snapshot(self) -> TableState:
         """What it is now."""

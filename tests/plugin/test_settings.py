@@ -145,3 +145,48 @@ def test_marker_without_fixture(suite: Suite) -> None:
 def test_strict_without_settings(suite: Suite) -> None:
     """The plugin alone adds nothing that pytest's strict options mind."""
     suite.tests("def test_it(): pass").run("--strict-markers", "--strict-config").outcomes(passed=1)
+
+
+KEEPS = """
+from aiohttp import web
+from aiotest_kit import mock_fixture, upstream_fixture
+
+api = mock_fixture()
+server = upstream_fixture()
+
+async def test_mocks(aiohttp_mock, api):
+    for router in (aiohttp_mock, api):
+        router.get(f"{HOST}/{id(router)}")
+        for _ in range(3):
+            await get(f"{HOST}/{id(router)}")
+        assert (2, 3) == (len(router.calls), router.call_count)
+
+async def test_upstreams(aiohttp_upstream, server):
+    for upstream in (aiohttp_upstream, server):
+        upstream.get("/a")
+        for _ in range(3):
+            await get(str(upstream.url / "a"))
+        assert (2, 3) == (len(upstream.calls), upstream.call_count)
+
+async def test_app(aiohttp_stub_client):
+    async def hello(request):
+        return web.Response()
+    app = web.Application()
+    app.router.add_get("/", hello)
+    client = await aiohttp_stub_client(app)
+    for _ in range(3):
+        await client.get("/")
+    assert 2 == len(client.calls)
+"""
+
+
+def test_kept_calls(suite: Suite) -> None:
+    """The project says how many calls the logs of the fixtures keep."""
+    suite.ini("aiotest_kit_keep = 2").tests(KEEPS).run().outcomes(passed=3)
+
+
+def test_wrong_number_of_calls(suite: Suite) -> None:
+    """What is no number fails the tests that have a log, in one line."""
+    ran = suite.ini("aiotest_kit_keep = many").tests("def test_it(aiohttp_mock): pass").run()
+    ran.outcomes(errors=1)
+    assert "the ini option aiotest_kit_keep is a number of calls; got 'many'" in ran.text
