@@ -69,7 +69,7 @@ def aiohttp_upstream(request: pytest.FixtureRequest) -> Iterator[Upstream]:
     """
     from ._loopback_door.upstream import Upstream
     from ._plugin.loops import NoLoop, loop_scope_of, stack_of
-    from ._plugin.settings import kept_calls
+    from ._plugin.settings import log_bounds
     from ._plugin.upstreams import UpstreamInLoop
 
     __tracebackhide__ = has_traceback
@@ -81,7 +81,7 @@ def aiohttp_upstream(request: pytest.FixtureRequest) -> Iterator[Upstream]:
         if is_threaded
         else UpstreamInLoop(request, str(scope), '@pytest.mark.aiotest(upstream="thread")')
     )
-    upstream.keep_calls(kept_calls(request.config))
+    upstream.bound_log(*log_bounds(request.config))
     try:
         if is_threaded:
             upstream.start_thread(thread_of(request.config), owns_thread=False)

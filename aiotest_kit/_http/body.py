@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from .._errors import UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["MOST_KEPT", "Incoming", "Kept"]
+__all__ = ["MOST_KEPT", "Incoming", "Kept", "body_cut"]
 
 AHEAD = 64 * 1024
 """Bytes that may wait to be read before the sender has to."""
@@ -17,20 +19,27 @@ MOST_KEPT = 1024 * 1024
 """Bytes of a body that are kept for the record."""
 
 
+def body_cut(whose: str, kept: int, length: int) -> UsageError:
+    """The error for a body that is to be read, of which the record has a part."""
+    return UsageError(
+        f"the body of {whose} is not whole in the record: {kept} of {length} bytes are kept; "
+        "Router(keep_body=...) says how many"
+    )
+
+
 class Kept:
-    """A body for the record: all that has come of it, or nothing once that is more than `MOST_KEPT`."""
+    """A body for the record: as much of its beginning as `MOST_KEPT`, and its `length`."""
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
-        self._size = 0
+        self.length: int = 0
 
     def add(self, data: bytes) -> None:
         """Take note of a piece."""
-        self._size += len(data)
-        if self._size <= MOST_KEPT:
-            self._pieces.append(data)
-        else:
-            self._pieces.clear()
+        room = MOST_KEPT - self.length
+        self.length += len(data)
+        if room > 0:
+            self._pieces.append(data[:room])
 
     @property
     def body(self) -> bytes:
@@ -59,8 +68,13 @@ class Incoming:
 
     @property
     def kept(self) -> bytes:
-        """The whole body; empty while it is not complete, or if it is longer than is kept."""
+        """What is kept of the body; empty while it is not complete."""
         return self._kept.body if self.ended else b""
+
+    @property
+    def length(self) -> int:
+        """How many bytes have come."""
+        return self._kept.length
 
     def take(self) -> bytes:
         """What has come and was not read yet, which may be nothing."""

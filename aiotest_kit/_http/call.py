@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
+from .body import MOST_KEPT
+
 if TYPE_CHECKING:
     import ssl
 
@@ -68,14 +70,16 @@ class Call(Generic[R]):
     `exception` is what the client was made to raise. `attempts` is 2 where aiohttp silently sent an
     idempotent request again after its connection dropped. `tunnel` is the tunnel of a proxy that it came
     through, or that was refused to it; None without one. `started` and `elapsed` are in seconds of the
-    loop's clock; `elapsed` is None until the answer has been sent.
+    loop's clock; `elapsed` is None until the answer has been sent. Then long bodies are cut, and their
+    `body_length` tells what they were.
     """
 
     __slots__ = (
+        "_elapsed",
         "attempts",
         "client",
-        "elapsed",
         "exception",
+        "keep_body",
         "reply",
         "request",
         "route",
@@ -99,7 +103,28 @@ class Call(Generic[R]):
         self.reply: Reply | None = None
         self.exception: BaseException | None = None
         self.attempts: int = 1
-        self.elapsed: float | None = None
+        self.keep_body: float = MOST_KEPT
+        """Bytes of a body that are kept when the answer has been sent."""
+        self._elapsed: float | None = None
+
+    @property
+    def elapsed(self) -> float | None:
+        """The seconds that the answer took; None until it has been sent."""
+        return self._elapsed
+
+    @elapsed.setter
+    def elapsed(self, seconds: float | None) -> None:
+        self._elapsed = seconds
+        if seconds is not None:
+            self.shorten()
+
+    def shorten(self) -> None:
+        """Keep no more of the bodies than is to be kept, now that nobody needs them to answer."""
+        most, request, reply = self.keep_body, self.request, self.reply
+        if len(request.body) > most:
+            self.request = request.shortened(request.body[: int(most)], request.body_length)
+        if reply is not None and len(reply.body) > most:
+            self.reply = reply.shortened(int(most))
 
     def __repr__(self) -> str:
         if self.exception is not None:

@@ -336,7 +336,7 @@ class ReplyReader:
     @property
     def whole(self) -> Reply | None:
         """What was sent of the reply; without its body if that is longer than is kept."""
-        return with_body(self.head, self._body.body) if self.head is not None else None
+        return with_body(self.head, self._body.body, self._body.length) if self.head is not None else None
 
     def feed(self, data: bytes) -> None:
         """Read on.

@@ -19,6 +19,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from .._errors import UsageError
 from .._options import check_options
 from .._text import one_line
+from .body import body_cut
 from .content_coding import compress
 from .json_text import load_json
 
@@ -90,16 +91,30 @@ class Reply:
         UsageError: a keyword is unknown, two contradict each other, or a value cannot be sent.
     """
 
-    __slots__ = ("body", "delay", "headers", "reason", "sent_as", "status", "trailers")
+    __slots__ = (
+        "body",
+        "body_length",
+        "delay",
+        "headers",
+        "kept",
+        "reason",
+        "sent_as",
+        "status",
+        "trailers",
+    )
 
     status: int
     reason: str
     headers: CIMultiDictProxy[str]
     body: bytes
+    body_length: int
+    """What the body had; more than it has where it was cut in the record of a call."""
     delay: float
     trailers: CIMultiDictProxy[str] | None
     sent_as: tuple[bytes, bool] | None
     """Its bytes for a plain request, and whether the connection ends with them, once it was sent."""
+    kept: Reply | None
+    """What the record keeps of it, once that was asked for."""
 
     def __init__(self, status: int = 200, *more: Never, **options: Unpack[ReplyOptions]) -> None:
         if more:
@@ -135,6 +150,8 @@ class Reply:
         fix("delay", checked_delay(given["delay"]) if "delay" in given else 0.0)
         fix("trailers", CIMultiDictProxy(checked_headers(trailers)) if trailers else None)
         fix("sent_as", None)
+        fix("kept", None)
+        fix("body_length", len(body))
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a Reply is read-only; make another one instead of setting {name!r}")
@@ -161,22 +178,41 @@ class Reply:
         super().__setattr__("sent_as", (data, last))
         return data, last
 
+    def shortened(self, most: int) -> Reply:
+        """The same reply with so many bytes of its body; one and the same for one that is sent often."""
+        kept = self.kept
+        if kept is None or len(kept.body) != most:
+            kept = with_body(self, self.body[:most], self.body_length)
+            object.__setattr__(self, "kept", kept)
+        return kept
+
     def text(self) -> str:
-        """The body as UTF-8 text."""
+        """The body as UTF-8 text.
+
+        Raises:
+            UsageError: only the beginning of the body is there.
+        """
+        self._check_whole()
         return self.body.decode()
 
     def json(self) -> Any:
         """The body parsed as JSON.
 
         Raises:
+            UsageError: only the beginning of the body is there.
             ValueError: it is not JSON.
         """
+        self._check_whole()
         return load_json(self.body)
+
+    def _check_whole(self) -> None:
+        if self.body_length > len(self.body):
+            raise body_cut(f"a reply with status {self.status}", len(self.body), self.body_length)
 
 
 to_json = jsonlib.JSONEncoder().encode
 
-STATED = tuple(name for name in Reply.__slots__ if name != "sent_as")
+STATED = tuple(name for name in Reply.__slots__ if name not in ("sent_as", "kept", "body_length"))
 
 
 def reply_of_status(status: int, options: ReplyOptions) -> Reply:
@@ -220,9 +256,12 @@ def phrase(status: int) -> str:
     return PHRASES.get(status, "")
 
 
-def with_body(reply: Reply, body: bytes) -> Reply:
-    """A reply that is another one but for its body."""
-    return altered(reply, body=body)
+def with_body(reply: Reply, body: bytes, length: int | None = None) -> Reply:
+    """A reply that is another one but for its body, which is the beginning of one of `length`, if given."""
+    made = altered(reply, body=body)
+    if length is not None:
+        object.__setattr__(made, "body_length", length)
+    return made
 
 
 def with_fields(reply: Reply, fields: Mapping[str, str]) -> Reply:
@@ -242,12 +281,14 @@ def altered(reply: Reply, **values: object) -> Reply:
     return unchecked({**{name: getattr(reply, name) for name in STATED}, **values})
 
 
-def unchecked(values: Mapping[str, object]) -> Reply:
+def unchecked(values: Mapping[str, Any]) -> Reply:
     """A reply that has these values, one for each of `STATED`."""
     reply = Reply.__new__(Reply)
     for name, value in values.items():
         object.__setattr__(reply, name, value)
     object.__setattr__(reply, "sent_as", None)
+    object.__setattr__(reply, "kept", None)
+    object.__setattr__(reply, "body_length", len(values["body"]))
     return reply
 
 

@@ -17,6 +17,7 @@ from multidict import CIMultiDict, CIMultiDictProxy, MultiDict, MultiDictProxy
 from yarl import URL
 
 from .._text import one_line
+from .body import body_cut
 from .content_coding import decompressed
 from .json_text import load_json
 from .multipart import Part, boundary_of, charset_of, read_part, split_multipart
@@ -73,7 +74,8 @@ class Request:
     """A request as the peer received it. Read-only.
 
     Headers are those on the wire: what aiohttp added is there, `raw_headers` in the order and case sent.
-    The body is whole, and its transfer encoding undone. A compressed one stays so: `text()`, `json()`,
+    The body is whole, and its transfer encoding undone; in the record of a call it may be cut, and
+    `body_length` is what it was. A compressed one stays so: `text()`, `json()`,
     `post()` and `multipart()` read its `content`. `match_info` has the captures of the route that answered,
     unquoted; it is empty before. `keep_alive` says whether the client will use the connection again
     (RFC 9112, 9.3).
@@ -86,6 +88,7 @@ class Request:
         "_parsed",
         "_url",
         "body",
+        "body_length",
         "keep_alive",
         "method",
         "origin",
@@ -99,6 +102,7 @@ class Request:
     target: str
     raw_headers: tuple[tuple[bytes, bytes], ...]
     body: bytes
+    body_length: int
     version: str
     keep_alive: bool
     _match_info: Mapping[str, str]
@@ -122,6 +126,7 @@ class Request:
         fix("target", target)
         fix("raw_headers", raw_headers)
         fix("body", body)
+        fix("body_length", len(body))
         fix("version", version)
         fix("keep_alive", keep_alive)
         fix("_match_info", NO_MATCH_INFO)
@@ -136,6 +141,18 @@ class Request:
         """Another request that has this body, and of which no route has been found yet."""
         fields = self.method, self.origin, self.target, self.raw_headers, body
         return Request(*fields, self.version, self.keep_alive)
+
+    def shortened(self, body: bytes, length: int) -> Request:
+        """The same request with the beginning of a body that has this length."""
+        request = self.with_body(body)
+        request.capture(self.match_info)
+        object.__setattr__(request, "body_length", length)
+        return request
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether only the beginning of its body is there."""
+        return self.body_length > len(self.body)
 
     def without_body(self) -> Request:
         """The request as it is when only its head has come; itself if it has no body."""
@@ -204,7 +221,13 @@ class Request:
 
     @property
     def content(self) -> bytes:
-        """The body without its content coding (RFC 9110, 8.4), if it has one that can be undone."""
+        """The body without its content coding (RFC 9110, 8.4), if it has one that can be undone.
+
+        Raises:
+            UsageError: only the beginning of the body is there.
+        """
+        if self.body_length > len(self.body):
+            raise body_cut(f"{self.method} {self.url}", len(self.body), self.body_length)
         codings = self.headers.get("Content-Encoding")
         return decompressed(codings, self.body) if codings and self.body else self.body
 
@@ -230,7 +253,7 @@ class Request:
 
     def json_or(self, missing: object) -> object:
         """The body parsed as JSON, once for all who ask and so not to be changed; `missing` if it is none."""
-        parsed = self._parsed
+        parsed = missing if self.is_cut else self._parsed
         if parsed is UNREAD:
             try:
                 parsed = self.json()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from aiohttp import FormData
 from multidict import MultiDict
@@ -241,6 +241,8 @@ def part_matches(expected: object, actual: object) -> bool:
 
 def form_fields(request: Request) -> MultiMapping[object] | None:
     """The fields of a form, none for an empty body; None for a body that is not a form."""
+    if request.is_cut:
+        return None
     if request.content_type not in FORM_TYPES:
         return None if request.body else MultiDict()
     try:
@@ -251,6 +253,8 @@ def form_fields(request: Request) -> MultiMapping[object] | None:
 
 def multipart_parts(request: Request) -> MultiMapping[object] | None:
     """The parts by name; None for a body that is not multipart."""
+    if request.is_cut:
+        return None
     try:
         return MultiDict((part.name or "", part) for part in request.multipart())
     except (LookupError, ValueError):
@@ -266,8 +270,20 @@ READERS: Final[Mapping[str, Callable[[Request], MultiMapping[object] | None]]] =
 }
 
 
+class CutBody(NamedTuple):
+    """A body of which only the beginning is there, for a report."""
+
+    kept: int
+    length: int
+
+    def __repr__(self) -> str:
+        return f"<{self.kept} of {self.length} bytes are kept>"
+
+
 def body_as_sent(request: Request) -> object:
-    """The body for a report: text where it is text, `MISSING` where it is empty."""
+    """The body for a report: text where it is text, `MISSING` where it is empty, and that it was cut."""
+    if request.is_cut:
+        return CutBody(len(request.body), request.body_length)
     if not request.body:
         return MISSING
     try:

@@ -47,6 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "what serves aiohttp_upstream: auto, which is the loop of an async test (default), or thread",
         default="auto",
     )
+    parser.addini("aiotest_kit_keep_body", "how many bytes of a body they keep", default=str(2**20))
     parser.addini(
         "aiotest_kit_keep", "calls that the logs of the fixtures keep (default 1000)", default="1000"
     )

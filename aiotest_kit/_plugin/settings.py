@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import pytest
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-__all__ = ["Policy", "kept_calls", "policy_of"]
+__all__ = ["Policy", "log_bounds", "policy_of"]
 
 
 Unmatched: TypeAlias = Literal["error", "allow", "passthrough"]
@@ -96,22 +96,32 @@ class Policy:
 
 
 OF_PROJECT: pytest.StashKey[Policy] = pytest.StashKey()
-KEPT: pytest.StashKey[int] = pytest.StashKey()
+BOUNDS: pytest.StashKey[LogBounds] = pytest.StashKey()
 NONE: Mapping[str, str] = {}
 
 
-def kept_calls(config: pytest.Config) -> int:
-    """How many calls the log of a fixture keeps, as the ini option says; where it is wrong, that fails the
-    test.
-    """
-    keep = config.stash.get(KEPT, None)
-    if keep is None:
-        text = str(config.getini("aiotest_kit_keep")).strip()
-        if not text.isdecimal():
-            said = f"the ini option aiotest_kit_keep is a number of calls; got {text!r}"
-            raise pytest.fail.Exception(said, pytrace=False)
-        keep = config.stash[KEPT] = int(text)
-    return keep
+class LogBounds(NamedTuple):
+    """How much the logs of fixtures keep: calls, and bytes of a body."""
+
+    keep: int
+    keep_body: int
+
+
+def log_bounds(config: pytest.Config) -> LogBounds:
+    """How much the ini options say is kept; where they are wrong, that fails the test."""
+    bounds = config.stash.get(BOUNDS, None)
+    if bounds is None:
+        bounds = config.stash[BOUNDS] = LogBounds(number_of(config, "keep"), number_of(config, "keep_body"))
+    return bounds
+
+
+def number_of(config: pytest.Config, name: str) -> int:
+    """The number that an ini option gives."""
+    text = str(config.getini(f"aiotest_kit_{name}")).strip()
+    if not text.isdecimal():
+        said = f"the ini option aiotest_kit_{name} is a number; got {text!r}"
+        raise pytest.fail.Exception(said, pytrace=False)
+    return int(text)
 
 
 def policy_of(item: pytest.Item, settings: Mapping[str, str] = NONE, source: str = "") -> Policy:

@@ -64,11 +64,11 @@ def mock_of(item: pytest.Item) -> Router:
     mocked = item.stash.get(MOCK, None)
     if mocked is None:
         from .._memory_door.mock import mock
-        from .settings import kept_calls
+        from .settings import log_bounds
 
         watch = watch_of(item)
         mocked = mock(unmatched=watch.policy.unmatched)
-        mocked.router.keep_calls(kept_calls(item.config))
+        mocked.router.bound_log(*log_bounds(item.config))
         mocked.open()
         item.stash[MOCK] = mocked
         watch.routers.append(mocked.router)

@@ -16,7 +16,7 @@ from .._app_door.client import StubClient
 from .._app_door.server import StubServer
 from .._errors import UsageError
 from .._text import one_line
-from .settings import kept_calls
+from .settings import log_bounds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -98,7 +98,7 @@ class StubClients:
                 allow_server_errors=bool(allow_server_errors),
                 **(server_kwargs or {}),
             )
-        server.calls.keeps(kept_calls(self._stack.session.config))
+        server.calls.keeps(log_bounds(self._stack.session.config).keep)
         return await self._stack.enter(self._opened(server, session_kwargs))
 
     @asynccontextmanager

@@ -11,7 +11,7 @@ from .._errors import UsageError
 from .._loopback_door.upstream import Upstream
 from .._text import join_names
 from .pytest_asyncio import loop_user
-from .settings import kept_calls
+from .settings import log_bounds
 from .state import has_traceback
 from .wide_routers import WideRouter, told_to_tests, wide_routers_of
 from .with_hooks import scope_with_hooks
@@ -60,7 +60,7 @@ def check_scope(name: str, value: str) -> None:
 
 def wide_upstream(request: pytest.FixtureRequest, upstream: Upstream) -> WideRouter:
     """A started upstream, of which tests are to be told."""
-    upstream.keep_calls(kept_calls(request.config))
+    upstream.bound_log(*log_bounds(request.config))
     whose = f"the fixture {request.fixturename!r}"
     return WideRouter(whose, upstream, upstream, {"unused": "allow"}, is_per_test=True)
 

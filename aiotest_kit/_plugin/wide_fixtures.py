@@ -55,13 +55,13 @@ def mock_fixture(
     @pytest.fixture(scope=scope_with_hooks(scope), name=name)
     def wide_mock(request: pytest.FixtureRequest) -> Iterator[Router]:
         from .._memory_door.mock import mock
-        from .settings import Policy, kept_calls
+        from .settings import Policy, log_bounds
         from .wide_routers import WideRouter, told_to_tests
 
         __tracebackhide__ = has_traceback
         whose = f"the fixture {request.fixturename!r}"
         mocked = mock(unmatched=Policy.of_project(request.config).updated(settings, whose).unmatched)
-        mocked.router.keep_calls(kept_calls(request.config))
+        mocked.router.bound_log(*log_bounds(request.config))
         wide = WideRouter(whose, mocked.router, mocked, settings, is_per_test=True)
         mocked.open()
         yield from told_to_tests(request.config, wide, mocked.close)

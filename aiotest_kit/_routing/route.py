@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .._asyncio.gate import Gate
 from .._errors import UsageError
 from .._functions import check_arguments, check_async
+from .._http.body import MOST_KEPT
 from .._http.reply import Reply
 from .._location import Place, caller_place
 from .._matching.request_pattern import BODY_MAKERS
@@ -323,12 +324,10 @@ class Route(Asserted["Call[Route]"]):
         """Whether the next answer may have to be given where the client connects."""
         return acts_at_connect(self.sequence.current.answer)
 
-    def is_of(self, table: Table) -> bool:
-        """Whether a table has it, or had it."""
-        return self._table is table
-
     def record(self, call: Call[Route]) -> None:
         """Write a call into the logs."""
+        if self._table.keep_body != MOST_KEPT:
+            call.keep_body = self._table.keep_body
         for log in self.logs:
             log.add(call)
 

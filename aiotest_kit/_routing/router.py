@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 from functools import partial
 from hashlib import sha256
+from math import inf
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from .._errors import UsageError
+from .._http.body import MOST_KEPT
 from .._matching.request_pattern import MatchOptions, RequestPattern
 from .._matching.urls import checked_prefix, depth_of, join_prefix, tail_of, under, url_pattern
 from .._responders.mount import mounted
@@ -50,13 +52,14 @@ class Router(Asserted["Call[Route]"]):
     Of the routes that match a request, the one added last answers, unless it is exhausted; so a test
     overrides what a fixture set up. Routes may be added, changed and removed at any time, from any thread.
 
-    The log keeps the last `keep` calls, None is all; counts are of all calls.
+    The log keeps the last `keep` calls, and of a body `keep_body` bytes; None is all. Counts are of all
+    calls, and `body_length` tells of a body that was cut, which `text()`, `json()` and their like refuse.
     """
 
-    def __init__(self, *, keep: int | None = KEEP) -> None:
+    def __init__(self, *, keep: int | None = KEEP, keep_body: int | None = MOST_KEPT) -> None:
         self._table = Table()
-        if keep != KEEP:
-            self.keep_calls(keep)
+        if keep != KEEP or keep_body != MOST_KEPT:
+            self.bound_log(keep, keep_body)
         self.calls: Calls[Call[Route]] = self._table.calls
         self._logs: tuple[Calls[Call[Route]], ...] = (self.calls,)
         self._prefix = ""
@@ -230,15 +233,19 @@ class Router(Asserted["Call[Route]"]):
             pattern = RequestPattern(None, under(self._prefix, tail_of(target)))
         self._table.passthrough.append(pattern)
 
-    def keep_calls(self, keep: int | None) -> None:
-        """Keep so many calls in the log, the last ones; None is all.
+    def bound_log(self, keep: int | None, keep_body: int | None) -> None:
+        """Keep so many calls, the last ones, and so many bytes of a body; None is all.
 
         Raises:
-            UsageError: it is no number of calls.
+            UsageError: it is no such number.
         """
-        if keep is not None and not (type(keep) is int and keep >= 0):
-            raise UsageError(f"keep= is a number of calls, or None for all; got {one_line(keep, 60)}")
+        for name, number, what in (("keep", keep, "calls"), ("keep_body", keep_body, "bytes")):
+            if number is not None and not (type(number) is int and number >= 0):
+                raise UsageError(
+                    f"{name}= is a number of {what}, or None for all; got {one_line(number, 60)}"
+                )
         self._table.calls.keeps(keep, self._table.drop_oldest_call)
+        self._table.keep_body = inf if keep_body is None else keep_body
 
     # Taking them back.
 

@@ -13,6 +13,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from .._asyncio.lifespan import end_lives_soon
+from .._http.body import MOST_KEPT
 from .._matching.urls import UrlRegex
 from .._reports.near_misses import Near, explain_miss, nearest
 from .calls import Calls
@@ -127,6 +128,7 @@ class Miss:
 
     def record(self, call: Call[Route]) -> None:
         """Keep it for the test."""
+        call.keep_body = self.table.keep_body
         self.table.misses.append(self)
         self.table.calls.add(call)
 
@@ -156,6 +158,7 @@ class Table:
     asked: Calls[Any] | None = None
     """What was asked of whom the routes are for, where that is more than they answer: of an app."""
     doors = 0
+    keep_body: float = MOST_KEPT
     _added = 0
     _index: Index[Route] | None = None
     _named: Named | None = None
@@ -309,7 +312,7 @@ class Table:
         """Keep the oldest call no longer, in no log."""
         for call in self.calls[:1]:
             for route in (call.route, *self.mounts):
-                if route is not None and route.is_of(self):
+                if route is not None and route.logs[-1] is self.calls:
                     for log in route.logs[:-1]:
                         log.drop_oldest(call)
             self.calls.drop_oldest()

@@ -413,6 +413,6 @@ class OwnExchange(PlayedExchange):
         """Put what has come of the body into the record, and want no more of it."""
         request = self.call.request
         if incoming.kept and not request.body:
-            self.call.request = request.with_body(incoming.kept)
-            self.call.request.capture(request.match_info)
+            self.call.request = request.shortened(incoming.kept, incoming.length)
+            self.call.shorten()
         incoming.discard()

@@ -324,9 +324,9 @@ class PlayedExchange:
     def ended(self, attempts: Attempts | None, token: Token, step: Step) -> None:
         """Complete the record; a call whose client got no reply may be tried again."""
         call = self.call
-        call.elapsed = self._line.loop.time() - call.started
         if call.reply is None:
             call.reply = self._sent()
+        call.elapsed = self._line.loop.time() - call.started
         replied = self.streams[1].head_sent if self.streams is not None else self._head is not None
         if attempts is not None and not replied:
             met = step if self._settled is None else step.settled_on(self._settled)

@@ -80,6 +80,10 @@ class Attempts:
         """The attempt that `request` repeats, or that was due for it, if either; it is kept no longer."""
         attempt = self.pending(token, request)
         self.forget(token)
+        if attempt is not None and attempt.call.request.is_cut:
+            # The second attempt is answered as the first was, whose body the record has cut.
+            request.capture(attempt.call.request.match_info)
+            attempt.call.request = request
         return attempt
 
     def pending(self, token: Token, request: Request) -> Attempt | None:

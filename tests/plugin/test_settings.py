@@ -189,4 +189,14 @@ def test_wrong_number_of_calls(suite: Suite) -> None:
     """What is no number fails the tests that have a log, in one line."""
     ran = suite.ini("aiotest_kit_keep = many").tests("def test_it(aiohttp_mock): pass").run()
     ran.outcomes(errors=1)
-    assert "the ini option aiotest_kit_keep is a number of calls; got 'many'" in ran.text
+    assert "the ini option aiotest_kit_keep is a number; got 'many'" in ran.text
+
+
+def test_kept_bodies(suite: Suite) -> None:
+    """And how much of a body they keep."""
+    suite.ini("aiotest_kit_keep_body = 2").tests("""
+async def test_it(aiohttp_mock):
+    route = aiohttp_mock.get(HOST).reply(text="long")
+    await get(HOST)
+    assert (b"lo", 4) == (route.calls.one().reply.body, route.calls.one().reply.body_length)
+""").run().outcomes(passed=1)

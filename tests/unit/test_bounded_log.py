@@ -125,7 +125,7 @@ def test_other_order(log: Log) -> None:
 
 def test_shorter_log(log: Log) -> None:
     """A log that is to be shorter loses its oldest calls at once."""
-    log.router.keep_calls(1)
+    log.router.bound_log(1, None)
     assert (1, 1, 5) == (len(log.router.calls), len(log.new.calls), log.router.call_count)
 
 

@@ -76,11 +76,12 @@ def test_what_is_discarded_is_still_kept_for_the_record(sender: Sender) -> None:
     assert 2 * AHEAD + 2 == len(sender.incoming.kept)
 
 
-def test_a_long_body_is_not_kept(sender: Sender) -> None:
-    """A body that is longer than is kept is not kept in part."""
+def test_a_long_body_is_cut(sender: Sender) -> None:
+    """Of a body that is longer than is kept, the beginning is, and its length."""
     for _ in range(3):
         sender.incoming.feed(b"x" * (MOST_KEPT // 2))
         sender.incoming.take()
     sender.incoming.feed_eof()
 
-    assert b"" == sender.incoming.kept
+    assert b"x" * MOST_KEPT == sender.incoming.kept
+    assert MOST_KEPT // 2 * 3 == sender.incoming.length

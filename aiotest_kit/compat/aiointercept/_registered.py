@@ -32,7 +32,7 @@ class Registrations(Router):
     def __init__(
         self, drop: Callable[[Request], object], let_out: Collection[str], lets_rest_out: bool
     ) -> None:
-        super().__init__(keep=None)
+        super().__init__(keep=None, keep_body=None)
         self.relayed: dict[Origin, Route] = {}
         self._dropped = self.unlisted().reply(drop)
         self._let_out = let_out

@@ -93,7 +93,7 @@ class Answers(Router):
     """The router of a stand-in: it answers a call as `current` says, whatever is asked."""
 
     def __init__(self, stand_in: StandIn) -> None:
-        super().__init__(keep=None)
+        super().__init__(keep=None, keep_body=None)
         self._stand_in = stand_in
 
     def find(self, request: Request) -> Hit | Miss:

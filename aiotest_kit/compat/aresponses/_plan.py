@@ -113,7 +113,7 @@ class PlannedRouter(Router):
     def __init__(
         self, plan: Plan, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
     ) -> None:
-        super().__init__(keep=None)
+        super().__init__(keep=None, keep_body=None)
         self._plan = plan
         self.any("*://*:*/{_:.*}").optional().serve(handler)
 
