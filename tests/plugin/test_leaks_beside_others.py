@@ -111,8 +111,9 @@ async def worker(server):
             while True:
                 tasks.append(asyncio.ensure_future(read(session)))
                 await asyncio.sleep(0.01)
-                if len(tasks) > 3:
-                    tasks.pop(0).cancel()
+                if len(tasks) > 5:
+                    # The first two are the worker itself, and one that ends with it.
+                    tasks.pop(2).cancel()
 
     tasks, turned = [], asyncio.Event()
     tasks.append(asyncio.ensure_future(work()))
