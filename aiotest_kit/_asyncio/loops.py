@@ -70,7 +70,10 @@ TRANSPORTS: tuple[type, ...] = (
 
 def is_dropped_open(transport: Any) -> bool:
     """Whether a transport is still open when its finalizer is called."""
-    return not transport.is_closing()
+    # Python 3.10 does not tell a transport over TLS that its connection was lost.
+    over_tls = hasattr(transport, "_ssl_protocol")
+    is_lost = over_tls and getattr(transport._ssl_protocol, "_transport", None) is None
+    return not is_lost and not transport.is_closing()
 
 
 def ends_of(fd: int) -> Ends | None:
