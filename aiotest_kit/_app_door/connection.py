@@ -27,7 +27,7 @@ from .._routing.handler_errors import HandlerError
 from .._routing.route import Hit
 from .._server.exchange import open_streams
 from .._server.pipeline import Pipeline
-from .._transport.flow_control import ClientGone, Flow
+from .._transport.flow_control import ClientGone, FlowControl
 from .calls import AppCall
 from .exchange import StubExchange
 from .stubs import Stub, StubbedHandlerCall, stubbed
@@ -71,7 +71,7 @@ class Came(NamedTuple):
     pieces: list[bytes]
 
 
-class AppProtocol(Flow):
+class AppProtocol(FlowControl):
     """One connection to the app: hands on what comes, and keeps what came.
 
     `answer_of_app` and `request_of_app` are how the app answers a request, and how it makes one. `fail` makes

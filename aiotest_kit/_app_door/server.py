@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from aiohttp.client_reqrep import ClientRequest
 
     from .._routing.handler_errors import HandlerError
-    from .._routing.route import Kept, Route
+    from .._routing.route import Route, StalledCall
     from .._routing.table import Miss
     from .calls import AppCall
 
@@ -215,9 +215,9 @@ class StubServer(PortlessServer):
         """What escaped from the app and from handlers of stubs, in order."""
         return () if self._stubs is None else self._stubs.handler_errors
 
-    def let_go(self) -> dict[asyncio.Task[None], Kept]:
-        """Let no fault keep a client waiting any more; see `Router.let_go`."""
-        return {} if self._stubs is None else self._stubs.let_go()
+    def release_stalled(self) -> dict[asyncio.Task[None], StalledCall]:
+        """Let no fault keep a client waiting any more; see `Router.release_stalled`."""
+        return {} if self._stubs is None else self._stubs.release_stalled()
 
     # What a connection asks of it.
 

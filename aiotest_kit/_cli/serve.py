@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from .._errors import UsageError
-from .._loopback_door.server import SocketPeer
+from .._loopback_door.server import SocketProtocol
 from .._loopback_door.upstream import Upstream
 from .._text import counted
 from .route_file import routes_in
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .._routing.route import Route
     from .._routing.sequence import Step
     from .._routing.table import Miss
-    from .._server.protocol import Peer
+    from .._server.protocol import ServerProtocol
 
 __all__ = ["main", "serve"]
 
@@ -102,7 +102,7 @@ def announce(upstream: Upstream, file: Path, folder: Path) -> None:
         say(f"clients have to trust {certificate}")
 
 
-class LoggedPeer(SocketPeer):
+class LoggedProtocol(SocketProtocol):
     """A connection of which each exchange is logged, as soon as it is over."""
 
     def _answer(self, call: Call[Route], route: Route, step: Step) -> None:
@@ -121,7 +121,7 @@ class LoggedPeer(SocketPeer):
 class LoggedUpstream(Upstream):
     """An upstream that logs what it answers."""
 
-    make_peer: type[Peer] = LoggedPeer
+    make_peer: type[ServerProtocol] = LoggedProtocol
 
 
 def log_exchange(call: Call[Route]) -> None:

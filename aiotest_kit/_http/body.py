@@ -10,7 +10,7 @@ from .._errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["MOST_KEPT", "Incoming", "Kept", "body_cut"]
+__all__ = ["MOST_KEPT", "BodyStream", "RecordedBody", "body_cut"]
 
 AHEAD = 64 * 1024
 """Bytes that may wait to be read before the sender has to."""
@@ -27,7 +27,7 @@ def body_cut(whose: str, kept: int, length: int) -> UsageError:
     )
 
 
-class Kept:
+class RecordedBody:
     """A body for the record: as much of its beginning as `MOST_KEPT`, and its `length`."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Kept:
         return b"".join(self._pieces)
 
 
-class Incoming:
+class BodyStream:
     """A body, read piece by piece by one reader; who sends it waits while the reader is behind.
 
     `wait` is told when that begins (True), and when it ends.
@@ -57,7 +57,7 @@ class Incoming:
         self._wait = wait
         self._pieces: list[bytes] = []
         self._waiting = 0
-        self._kept = Kept()
+        self._kept = RecordedBody()
         self._paused = False
         self._discarding = False
         self._changed = asyncio.Event()

@@ -14,7 +14,7 @@ import aiohttp
 import httptools
 from yarl import URL
 
-from .body import Kept
+from .body import RecordedBody
 from .reply import reply_as_sent, with_body
 from .request import DEFAULT_PORTS, Origin, Request
 from .writers import is_chunked
@@ -22,7 +22,7 @@ from .writers import is_chunked
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .body import Incoming
+    from .body import BodyStream
     from .reply import Reply
 
 __all__ = ["Refusal", "ReplyReader", "RequestReader", "declared_length", "refusal_of_length"]
@@ -98,7 +98,7 @@ class RequestReader:
     # Most header fields of a connection are the same in each request. Keeping one object of each makes a
     # recorded call several times smaller.
     _fields: dict[Field, Field]
-    _diverted: Incoming | None = None
+    _diverted: BodyStream | None = None
     _upgrades = False
     """Whether another protocol follows the request that is being read, which has a body."""
     _body_is_due = False
@@ -135,7 +135,7 @@ class RequestReader:
         """Whether the body of the unfinished request goes elsewhere."""
         return self._diverted is not None
 
-    def divert(self, incoming: Incoming) -> None:
+    def divert(self, incoming: BodyStream) -> None:
         """Give the body of the unfinished request to `incoming` as it comes; `feed` does not return it."""
         self._diverted = incoming
         for data in self._body:
@@ -306,7 +306,7 @@ class RequestReader:
             self.error = HEAD_TOO_LONG
             raise Refused
 
-    def _end_diverted(self, incoming: Incoming) -> None:
+    def _end_diverted(self, incoming: BodyStream) -> None:
         self._diverted = None
         self.unfinished = None
         self.is_idle = True
@@ -328,7 +328,7 @@ class ReplyReader:
         self.switched: bool = False
         """Whether what follows is another protocol."""
         self._method = method
-        self._body = Kept()
+        self._body = RecordedBody()
         self._reason = b""
         self._fields: list[Field] = []
         self._parser = httptools.HttpResponseParser(self)

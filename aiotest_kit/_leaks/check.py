@@ -112,7 +112,7 @@ class LeakCheck:
                 del found[fd]
         answering = self.makers.protocols_of_responses()
         for transport, place in found.values():
-            if not is_due(transport, answering):
+            if not is_pending(transport, answering):
                 address = transport.get_extra_info("peername") or transport.get_extra_info("sockname")
                 yield Open(f"a connection to {address_text(address)}", place)
 
@@ -123,7 +123,7 @@ def descriptor_of(transport: Any) -> int:
     return -1 if sock is None else int(sock.fileno())
 
 
-def is_due(transport: Any, answering: set[object]) -> bool:
+def is_pending(transport: Any, answering: set[object]) -> bool:
     """Whether a connection may be open: pooled, at its end, or of what answers for it.
 
     That is a server, an upstream, or a response that holds it.

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from .._server.protocol import Peer
+from .._server.protocol import ServerProtocol
 from .._transport.acceptor import Acceptor
 from .._transport.listener import TcpAddress, UnixAddress
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from .._routing.route import Route
     from .._routing.table import Finder
 
-__all__ = ["GRACE", "Serving", "SocketPeer"]
+__all__ = ["GRACE", "Serving", "SocketProtocol"]
 
 
 GRACE = 0.8
 """Seconds in which what still answers has to end, once it was cancelled."""
 
 
-class SocketPeer(Peer):
+class SocketProtocol(ServerProtocol):
     """The far end of a connection over a socket."""
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -38,9 +38,9 @@ class SocketPeer(Peer):
 class Serving:
     """A server that is running, on the loop that started it."""
 
-    def __init__(self, address: TcpAddress | UnixAddress, make_peer: type[Peer]) -> None:
+    def __init__(self, address: TcpAddress | UnixAddress, make_peer: type[ServerProtocol]) -> None:
         self.loop = asyncio.get_running_loop()
-        self.connections: set[Peer] = set()
+        self.connections: set[ServerProtocol] = set()
         self._address = address
         self._make_peer = make_peer
         self._listener = address.bind()
@@ -55,7 +55,7 @@ class Serving:
         """Accept connections; `finder` decides what each request gets."""
         loop = self.loop
 
-        def peer() -> Peer:
+        def peer() -> ServerProtocol:
             return self._make_peer(finder, origin, loop, self.connections)
 
         self._acceptor = Acceptor(self._listener, peer, context)

@@ -1,6 +1,6 @@
 """The loopback door: `Upstream`, a router behind a real server on this machine.
 
-`Serving` is the server: it listens, has a `Peer` at its end of each connection, and ends within a second
+`Serving` is the server: it listens, has a `ServerProtocol` for each connection, and ends within a second
 whatever is going on. `Upstream` is what users hold, and runs it on their loop or in a thread.
 """
 
@@ -23,7 +23,7 @@ from .._routing.router import Router
 from .._text import counted, one_line
 from .._transport.certificates import Authority, Tls
 from .._transport.listener import TcpAddress, UnixAddress
-from .server import GRACE, Serving, SocketPeer
+from .server import GRACE, Serving, SocketProtocol
 
 if TYPE_CHECKING:
     import os
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from .._matching.request_pattern import MatchOptions, RequestPattern
     from .._matching.urls import UrlLike
     from .._routing.route import Route
-    from .._server.protocol import Peer
+    from .._server.protocol import ServerProtocol
 
 __all__ = ["Upstream"]
 
@@ -63,7 +63,7 @@ class Upstream(Router):
         UsageError: the address, or another option, cannot work.
     """
 
-    make_peer: type[Peer] = SocketPeer
+    make_peer: type[ServerProtocol] = SocketProtocol
 
     def __init__(
         self,

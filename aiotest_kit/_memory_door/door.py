@@ -1,7 +1,7 @@
 """The memory door: real client sessions whose connections lead to a router.
 
-`MemoryDoor` opens them, one `Peer` at the far end of each; `mock_session` is a `ClientSession` behind it. TLS
-is implied, not spoken: the client is told of it, the bytes are plain.
+`MemoryDoor` opens them, with a `ServerProtocol` at the other end of each; `mock_session` is a `ClientSession`
+behind it. TLS is implied, not spoken: the client is told of it, the bytes are plain.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from .._responders.connect_faults import DNSFailure, TLSFailure
 from .._responders.exchange import ConnectFault
 from .._responders.faults import ProxyError
 from .._routing.handler_errors import HandlerError
-from .._routing.route import Hit, Kept
+from .._routing.route import Hit, StalledCall
 from .._routing.router import Router
 from .._routing.sequence import DEFAULT_STEP
-from .._server.protocol import Peer
-from .._server.retries import Attempt, Attempts
+from .._server.protocol import ServerProtocol
+from .._server.retries import Attempt, Retries
 from .._transport.memory import connected
 from .._transport.socket_info import OTHER_CERTIFICATE
 
@@ -54,9 +54,9 @@ class MemoryDoor:
     """Opens connections in memory, with a peer at the far end."""
 
     def __init__(self) -> None:
-        self.connections: set[Peer] = set()
+        self.connections: set[ServerProtocol] = set()
         self.stand_ins: list[ReferenceType[StandInConnector]] = []
-        self._attempts = Attempts()
+        self._attempts = Retries()
         self._client: Client | None = None
 
     def open_now(self, asked: ConnectRequest, factory: Callable[[], ResponseHandler]) -> ResponseHandler:
@@ -64,7 +64,7 @@ class MemoryDoor:
         loop = asyncio.get_running_loop()
         protocol = factory()
         fail = partial(raise_in_client, protocol)
-        peer = Peer(self.finder_now(), Origin.of(asked.url), loop, self.connections, fail)
+        peer = ServerProtocol(self.finder_now(), Origin.of(asked.url), loop, self.connections, fail)
         connected(loop, protocol, peer, asked.address, ANSWERS_AT_ONCE).secure(
             asked.ssl, asked.server_hostname
         )
@@ -136,7 +136,7 @@ class MemoryDoor:
         if not isinstance(fault, ConnectFault):
             self._attempts.dropped(token, attempt)
             return None
-        problem = fault.unfit(asked.origin)
+        problem = fault.impossible_because(asked.origin)
         if problem is not None:
             raise impossible(problem, attempt)
         if isinstance(fault, TLSFailure):
@@ -153,7 +153,7 @@ class MemoryDoor:
         """The call that is being made, with its answer, if that may have to be given now."""
         before = self._attempts.resume(token, asked) if self._attempts.kept else None
         if before is not None:
-            return Attempt(before.call, before.route, before.next_step().resolved(), is_due=True)
+            return Attempt(before.call, before.route, before.next_step().resolved(), is_pending=True)
         finder = self.finder_now()
         try:
             outcome = finder.find_at_connect(asked)
@@ -168,7 +168,7 @@ class MemoryDoor:
         route.record(call)
         if outcome.via is not None:
             outcome.via.record(call)
-        return Attempt(call, route, step, is_due=True)
+        return Attempt(call, route, step, is_pending=True)
 
     def allow_late_failure(self, transport: Any, fail: LateFailure) -> None:
         """Have faults that the client meets with its request sent look the same in it."""
@@ -287,7 +287,7 @@ class FailedConnect:
         has_waited, self._has_waited = self._has_waited, True
         if not has_waited and (attempt.step.delay or attempt.route.gate is not None):
             await until_closed(attempt, attempt.step.wait(attempt.route.gate))
-        await until_closed(attempt, fail(), Kept(attempt.call))
+        await until_closed(attempt, fail(), StalledCall(attempt.call))
 
     def start_tls(self, transport: Any, protocol: ResponseHandler, asked: ConnectRequest) -> None:
         """Fail in the handshake behind a proxy's tunnel, or go on."""
@@ -327,7 +327,7 @@ def impossible(problem: str, attempt: Attempt | None) -> UsageError:
 
 
 async def until_closed(
-    attempt: Attempt, coroutine: Coroutine[Any, Any, None], kept: Kept | None = None
+    attempt: Attempt, coroutine: Coroutine[Any, Any, None], kept: StalledCall | None = None
 ) -> None:
     """Run a coroutine, which ends with the mock; `kept` is the call that a fault keeps waiting by it.
 
@@ -337,7 +337,7 @@ async def until_closed(
     route = attempt.route
     task = new_task(coroutine)
     route.track(task)
-    with nullcontext() if kept is None else route.keeping(kept, task):
+    with nullcontext() if kept is None else route.stalling(kept, task):
         try:
             await asyncio.wait([task])
         finally:

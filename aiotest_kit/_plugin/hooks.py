@@ -171,7 +171,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
     mocks outside of any test is told here.
     """
     __tracebackhide__ = has_traceback
-    waited = item.stash[WATCH].let_go() if WATCH in item.stash else []
+    waited = item.stash[WATCH].release_stalled() if WATCH in item.stash else []
     being_set_up.item = None
     try:
         result = yield

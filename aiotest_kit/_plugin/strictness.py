@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from .._http.call import Call
     from .._routing.handler_errors import HandlerError
-    from .._routing.route import Kept, Route
+    from .._routing.route import Route, StalledCall
     from .._routing.table import Miss
     from .settings import Policy
 
@@ -65,7 +65,7 @@ class Watched(Protocol):
         """What escaped from handlers."""
         ...
 
-    def let_go(self) -> Mapping[asyncio.Task[None], Kept]:
+    def release_stalled(self) -> Mapping[asyncio.Task[None], StalledCall]:
         """Let no fault keep a client waiting any more; the tasks that do so now, to be cancelled."""
         ...
 
@@ -135,13 +135,13 @@ class Watch:
         late = routers or self.all_routers
         return handler_failure(late) or failure(self.complaints(self.unanswered(late)))
 
-    def let_go(self) -> list[str]:
+    def release_stalled(self) -> list[str]:
         """End what a fault still keeps a client waiting for, now that the test is over.
 
         Of a test that passed, a report for each such call: the code under test may never tell, as it may have
         swallowed the error or still be at it.
         """
-        waiting = [pair for router in self.all_routers for pair in router.let_go().items()]
+        waiting = [pair for router in self.all_routers for pair in router.release_stalled().items()]
         if not waiting:
             return []
         calls = [kept.call for _, kept in waiting if self.passed and not kept.has_gone()]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .._memory_door.mock import Unmatched
     from .._routing.calls import Calls
     from .._routing.handler_errors import HandlerError
-    from .._routing.route import Kept, Route
+    from .._routing.route import Route, StalledCall
     from .._routing.router import Router
     from .._routing.table import Miss, Scope
 
@@ -162,9 +162,9 @@ class PartOfTest:
     def _added(self) -> list[Route]:
         return [route for route in self.wide.router.owed if route not in self._older]
 
-    def let_go(self) -> dict[asyncio.Task[None], Kept]:
+    def release_stalled(self) -> dict[asyncio.Task[None], StalledCall]:
         """Let no fault keep a client waiting any more, until the next test begins."""
-        return self.wide.router.let_go()
+        return self.wide.router.release_stalled()
 
 
 class WideRouters:

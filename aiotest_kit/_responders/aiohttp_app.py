@@ -20,7 +20,7 @@ from .._errors import UsageError
 from .._functions import check_arguments, check_async
 from .._http.reply import Reply
 from .._text import one_line
-from .exchange import NOTE_FAILURE, Early
+from .exchange import NOTE_FAILURE, HeadResponder
 from .web_response import no_response
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ Handle = Callable[[Any], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True)
-class WebApp(Early):
+class WebApp(HeadResponder):
     """An aiohttp application, served by aiohttp's own server; `depth` segments of the path lead to it."""
 
     life: Lifespan[web.Server]
@@ -46,7 +46,7 @@ class WebApp(Early):
     async def play(self, exchange: Exchange) -> None:
         """Have the request answered by the app."""
         server = await self.life.entered(exchange.note_failure)
-        await exchange.hand_over(server, below(exchange.request.target, self.depth))
+        await exchange.delegate(server, below(exchange.request.target, self.depth))
 
 
 def below(target: str, depth: int) -> str:
@@ -143,7 +143,7 @@ def checked_handler(handler: H) -> H:
     return handler
 
 
-class Served(Early):
+class Served(HeadResponder):
     """A handler of aiohttp's own server; there is no app, and nothing to start.
 
     Each loop has a server, which all of its requests find.
@@ -169,4 +169,4 @@ class Served(Early):
         server = self._servers.get(loop)
         if server is None:
             server = self._servers[loop] = web.Server(noted(self._handler), handler_cancellation=True)
-        await exchange.hand_over(server)
+        await exchange.delegate(server)

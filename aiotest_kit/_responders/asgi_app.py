@@ -15,7 +15,7 @@ from aiohttp import WSMsgType, web
 
 from .._asyncio.tasks import uncancel
 from .._http.reply import reply_as_sent
-from .exchange import WHEN_CLIENT_GOES, Early
+from .exchange import WHEN_CLIENT_GOES, HeadResponder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -102,7 +102,7 @@ def settled(future: asyncio.Future[Any]) -> bool:
 
 
 @dataclass(frozen=True)
-class AsgiApp(Early):
+class AsgiApp(HeadResponder):
     """An ASGI app; `depth` segments of the path lead to it, which are its `root_path`."""
 
     app: AsgiApplication

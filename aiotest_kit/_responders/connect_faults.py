@@ -74,7 +74,7 @@ class DNSFailure(ConnectFault):
         delay = f"delay={self.delay}" if self.delay else ""
         return f"DNSFailure({', '.join(filter(None, [kind, delay]))})"
 
-    def unfit(self, origin: Origin) -> str | None:
+    def impossible_because(self, origin: Origin) -> str | None:
         """An address is not looked up."""
         if is_address(origin.host):
             return f"{self!r} cannot happen: {origin.host} is an address, which nobody looks up"
@@ -140,7 +140,7 @@ class TLSFailure(ConnectFault):
     def __post_init__(self) -> None:
         check_kind(self, self.kind, KINDS)
 
-    def unfit(self, origin: Origin) -> str | None:
+    def impossible_because(self, origin: Origin) -> str | None:
         """Without TLS it cannot fail."""
         return None if origin.scheme == "https" else f"{self!r} cannot happen: {origin} is without TLS"
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from aiohttp import web
     from typing_extensions import TypeIs
 
-    from .._http.body import Incoming
+    from .._http.body import BodyStream
     from .._http.reply import Reply
     from .._http.request import Origin, Request
 
@@ -23,12 +23,12 @@ __all__ = [
     "NOTE_FAILURE",
     "WHEN_CLIENT_GOES",
     "Answer",
+    "ClientSide",
     "ConnectFault",
-    "Early",
     "Exchange",
-    "InClient",
+    "HeadResponder",
     "ServerHandler",
-    "Strike",
+    "StreamFault",
     "is_answer",
 ]
 
@@ -113,15 +113,15 @@ class Exchange(Protocol):
         ...
 
     @property
-    def incoming(self) -> Incoming:
-        """The body of the request, as it comes for an `Early` answer."""
+    def incoming(self) -> BodyStream:
+        """The body of the request, as it comes for a `HeadResponder` answer."""
         ...
 
     def ask_for_body(self) -> None:
         """Send `100 Continue` to a client that waits for it before it sends the body."""
         ...
 
-    async def hand_over(self, server: Callable[[], asyncio.Protocol], target: str | None = None) -> None:
+    async def delegate(self, server: Callable[[], asyncio.Protocol], target: str | None = None) -> None:
         """Have the request answered by a protocol that `server` makes, such as aiohttp's `web.Server`.
 
         It is given the request as it came, the body as it comes, and sees the connection as its own; a later
@@ -161,14 +161,14 @@ def is_answer(value: object) -> TypeIs[Answer]:
     return hasattr(type(value), "play")
 
 
-class InClient:
+class ClientSide:
     """An answer that happens in the client, which only the doors in memory have within reach."""
 
 
-class ConnectFault(InClient):
+class ConnectFault(ClientSide):
     """A fault that happens where a client connects."""
 
-    def unfit(self, origin: Origin) -> str | None:
+    def impossible_because(self, origin: Origin) -> str | None:
         """Why it cannot happen on the way to an origin; None if it can."""
         return None
 
@@ -189,7 +189,7 @@ class ConnectFault(InClient):
         await exchange.fail_to_connect(self)
 
 
-class Strike:
+class StreamFault:
     """A fault that may stand among the pieces of a stream."""
 
     def check_as_piece(self) -> None:
@@ -199,12 +199,12 @@ class Strike:
             UsageError: it says when to happen, which its place does.
         """
 
-    async def strike(self, exchange: Exchange) -> None:
+    async def inject(self, exchange: Exchange) -> None:
         """Go wrong, on an exchange whose reply is on its way."""
         raise NotImplementedError
 
 
-class Early:
+class HeadResponder:
     """An answer that begins as soon as the head of a request has come, and reads the body itself."""
 
     outlives_client: ClassVar[bool] = False

@@ -16,7 +16,7 @@ from .._errors import UsageError
 from .._http.content_coding import CODINGS
 from .._http.reply import Reply, with_fields
 from .._text import join_names, one_line
-from .exchange import ConnectFault, InClient, Strike
+from .exchange import ClientSide, ConnectFault, StreamFault
 from .responder import as_answer
 
 if TYPE_CHECKING:
@@ -47,18 +47,18 @@ SOMETHING = Reply(200, text="x" * 1024)
 
 
 @dataclass(frozen=True)
-class Disconnect(Strike):
+class Disconnect(StreamFault):
     """The connection is closed in order (FIN) before a byte of a reply; in a stream, where it stands."""
 
     async def play(self, exchange: Exchange) -> None:
         """Close."""
         exchange.close()
 
-    strike = play
+    inject = play
 
 
 @dataclass(frozen=True)
-class Partly(Strike):
+class Partly(StreamFault):
     """What faults have in common that let a part of a reply through.
 
     `after` is how many bytes of the body, as it is sent, go before the fault; None is not even a head.
@@ -87,7 +87,7 @@ class Partly(Strike):
         if self.after is not None:
             await exchange.start(self.reply, len(self.reply.body))
             await exchange.write(self.reply.body[: self.after])
-        await self.strike(exchange)
+        await self.inject(exchange)
 
     def check_as_piece(self) -> None:
         """Refuse to be somewhere else."""
@@ -102,7 +102,7 @@ class Reset(Partly):
     `reply` is that reply, by default some text. In a stream, a `Reset()` happens where it stands.
     """
 
-    async def strike(self, exchange: Exchange) -> None:
+    async def inject(self, exchange: Exchange) -> None:
         """Reset."""
         await exchange.reset()
 
@@ -118,7 +118,7 @@ class Truncate(Partly):
     after: int | None = 0
     needs_less = True
 
-    async def strike(self, exchange: Exchange) -> None:
+    async def inject(self, exchange: Exchange) -> None:
         """Close."""
         exchange.close()
 
@@ -131,13 +131,13 @@ class Stall(Partly):
     text. In a stream, a `Stall()` happens where it stands.
     """
 
-    async def strike(self, exchange: Exchange) -> None:
+    async def inject(self, exchange: Exchange) -> None:
         """Do nothing."""
         await exchange.stall()
 
 
 @dataclass(frozen=True)
-class Drip(Strike):
+class Drip(StreamFault):
     """A reply whose body comes slowly, in up to ten pieces a second.
 
     `reply` is that reply, by default 1 KiB of text. In a stream, what follows drips.
@@ -153,17 +153,17 @@ class Drip(Strike):
     async def play(self, exchange: Exchange) -> None:
         """Send the reply slowly."""
         await exchange.start(self.reply, len(self.reply.body))
-        await self.strike(exchange)
+        await self.inject(exchange)
         await exchange.write(self.reply.body)
         exchange.finish()
 
-    async def strike(self, exchange: Exchange) -> None:
+    async def inject(self, exchange: Exchange) -> None:
         """Be slow from now on."""
         exchange.pace = self.bytes_per_second
 
 
 @dataclass(frozen=True)
-class Garbage(Strike):
+class Garbage(StreamFault):
     """Bytes that are no HTTP, in place of a reply; then the connection is closed.
 
     In a stream they are sent where it stands, outside the chunks.
@@ -180,7 +180,7 @@ class Garbage(Strike):
         exchange.send_bytes(self.data)
         exchange.close()
 
-    strike = play
+    inject = play
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ class BadChunk(Partly):
         exchange.send_bytes(exchange.head(chunked) + whole + BAD_CHUNK)
         exchange.close()
 
-    async def strike(self, exchange: Exchange) -> None:
+    async def inject(self, exchange: Exchange) -> None:
         """Send the chunk."""
         exchange.send_bytes(BAD_CHUNK)
         exchange.close()
@@ -212,7 +212,7 @@ BAD_CHUNK = b"not-a-size\r\n"
 
 
 @dataclass(frozen=True)
-class BadHeader(Strike):
+class BadHeader(StreamFault):
     """A reply with a line in its head that is no header field.
 
     `reply` is what the reply is otherwise, by default some text. In a stream it is such a line among the
@@ -233,7 +233,7 @@ class BadHeader(Strike):
         exchange.send_bytes(head[:-2] + self.line + b"\r\n\r\n" + self.reply.body)
         exchange.close()
 
-    async def strike(self, exchange: Exchange) -> None:
+    async def inject(self, exchange: Exchange) -> None:
         """Send the last chunk and the line."""
         exchange.send_bytes(b"0\r\n" + self.line + b"\r\n\r\n")
         exchange.close()
@@ -280,7 +280,7 @@ class ProxyError:
         await exchange.send(self.reply)
 
 
-class Flaky(Strike):
+class Flaky(StreamFault):
     """A fault that happens in some calls: in each with the probability `rate`, from 0 to 1.
 
     Equal seeds give equal calls, one after the other, whatever else is random. Where the fault does not
@@ -314,14 +314,14 @@ class Flaky(Strike):
 
     def check_as_piece(self) -> None:
         """Refuse a fault that cannot be there."""
-        if not isinstance(self.fault, Strike):
+        if not isinstance(self.fault, StreamFault):
             raise UsageError(f"{self.fault!r} cannot happen in a body that is on its way")
         self.fault.check_as_piece()
 
-    async def strike(self, exchange: Exchange) -> None:
+    async def inject(self, exchange: Exchange) -> None:
         """Go wrong, if that is drawn."""
-        if self.drawn() is self.fault and isinstance(self.fault, Strike):
-            await self.fault.strike(exchange)
+        if self.drawn() is self.fault and isinstance(self.fault, StreamFault):
+            await self.fault.inject(exchange)
 
 
 Fault: TypeAlias = (
@@ -342,7 +342,7 @@ def keeps_from_connecting(answer: object) -> bool:
 
 def happens_in_client(answer: object) -> bool:
     """Whether an answer needs a client that is within reach."""
-    return is_one_of(answer, InClient)
+    return is_one_of(answer, ClientSide)
 
 
 def is_one_of(answer: object, *kinds: type) -> bool:

@@ -20,9 +20,9 @@ from .._http.reply import Reply, as_reply, checked_headers, checked_text, given_
 from .._text import describe, one_line
 from .exchange import (
     Answer,
-    Early,
+    ClientSide,
     Exchange,
-    InClient,
+    HeadResponder,
     is_answer,
 )
 from .web_response import RETURNS
@@ -41,7 +41,7 @@ REDIRECTS = (301, 302, 303, 307, 308)
 
 
 @dataclass(frozen=True)
-class Raise(InClient):
+class Raise(ClientSide):
     """An exception, raised from the client's call (memory door).
 
     aiohttp treats it as one that came from the network: an `OSError` of no aiohttp class reaches the
@@ -124,7 +124,7 @@ def explain_confusion(exc: AttributeError | TypeError, request: Request) -> None
 
 
 @dataclass(frozen=True)
-class Raw(Early):
+class Raw(HeadResponder):
     """A script that has the connection to itself, as streams, from the first byte of the request."""
 
     outlives_client = True

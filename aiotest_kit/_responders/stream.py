@@ -16,7 +16,7 @@ from .._errors import UsageError
 from .._http.content_coding import PieceCompressor
 from .._http.reply import BODY_OPTIONS, Reply, checked_delay, given_options, with_fields
 from .._text import describe, one_line
-from .exchange import Strike, is_answer
+from .exchange import StreamFault, is_answer
 
 if TYPE_CHECKING:
     from .exchange import Exchange
@@ -78,8 +78,8 @@ class Stream:
             piece = encoded(piece, self._encode)
         if isinstance(piece, bytes):
             await exchange.write(piece if compressor is None else compressor.piece(piece))
-        elif isinstance(piece, Strike):
-            await piece.strike(exchange)
+        elif isinstance(piece, StreamFault):
+            await piece.inject(exchange)
         else:
             assert isinstance(piece, (int, float))
             await asyncio.sleep(piece)
@@ -199,13 +199,13 @@ def takes_request(function: Callable[..., object]) -> bool:
     return bool(required)
 
 
-def encoded(piece: object, encode: Encode) -> bytes | float | Strike:
+def encoded(piece: object, encode: Encode) -> bytes | float | StreamFault:
     """A piece as it is sent: its bytes, a pause in seconds, or a fault.
 
     Raises:
         UsageError: it is no piece, or cannot be sent.
     """
-    if isinstance(piece, Strike):
+    if isinstance(piece, StreamFault):
         piece.check_as_piece()
         return piece
     if isinstance(piece, (int, float)) and not isinstance(piece, bool):

@@ -20,7 +20,7 @@ from .._location import Place, caller_place
 from .._matching.request_pattern import BODY_MAKERS
 from .._reports.near_misses import explain_not_called
 from .._responders.aiohttp_app import Served
-from .._responders.exchange import Early
+from .._responders.exchange import HeadResponder
 from .._responders.faults import acts_at_connect, happens_in_client
 from .._responders.forward import Forward
 from .._responders.responder import Raw, as_answer, redirect
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from .handler_errors import HandlerError
     from .table import Table
 
-__all__ = ["Hit", "Kept", "Route"]
+__all__ = ["Hit", "Route", "StalledCall"]
 
 
 class Route(Asserted["Call[Route]"]):
@@ -317,7 +317,7 @@ class Route(Asserted["Call[Route]"]):
     @property
     def answers_early(self) -> bool:
         """Whether the next answer is given before the body of the request has come."""
-        return self.is_early or isinstance(self.sequence.current.answer, Early)
+        return self.is_early or isinstance(self.sequence.current.answer, HeadResponder)
 
     @property
     def acts_at_connect(self) -> bool:
@@ -342,7 +342,7 @@ class Route(Asserted["Call[Route]"]):
         task.add_done_callback(tasks.discard)
 
     @contextmanager
-    def keeping(self, kept: Kept, task: asyncio.Task[None] | None = None) -> Iterator[None]:
+    def stalling(self, kept: StalledCall, task: asyncio.Task[None] | None = None) -> Iterator[None]:
         """Note that a fault keeps a client waiting, for the length of the block.
 
         It does so until `task` is cancelled, by default the task that this is in.
@@ -351,7 +351,7 @@ class Route(Asserted["Call[Route]"]):
         task = task or asyncio.current_task()
         assert task is not None
         waiting[task] = kept
-        if self._table.lets_go:
+        if self._table.releases_stalled:
             task.cancel()
         try:
             yield
@@ -409,7 +409,7 @@ def never() -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StalledCall:
     """A call whose client is kept waiting, and whether it waits no more, although nobody has noticed."""
 
     call: Call[Route]

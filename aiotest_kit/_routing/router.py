@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from .._matching.urls import UrlLike
     from .._responders.asgi_app import AsgiApplication
     from .handler_errors import HandlerError
-    from .route import Kept
+    from .route import StalledCall
 
 __all__ = ["Router"]
 
@@ -405,18 +405,18 @@ class Router(Asserted["Call[Route]"]):
         table = self._table
         return {task for each in table.reached() for task in each.tasks} if table.mounts else table.tasks
 
-    def let_go(self) -> dict[asyncio.Task[None], Kept]:
+    def release_stalled(self) -> dict[asyncio.Task[None], StalledCall]:
         """Let no fault keep a client waiting any more; the tasks that do so now, to be cancelled."""
-        waiting: dict[asyncio.Task[None], Kept] = {}
+        waiting: dict[asyncio.Task[None], StalledCall] = {}
         for table in self._table.reached():
-            table.lets_go = True
+            table.releases_stalled = True
             waiting |= table.waiting
         return waiting
 
     def let_wait(self) -> None:
         """Let faults keep clients waiting again."""
         for table in self._table.reached():
-            table.lets_go = False
+            table.releases_stalled = False
 
     def lets_out(self, request: Request) -> bool:
         """Whether a request may go to the network, as `passthrough` says."""

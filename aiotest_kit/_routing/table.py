@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .._http.request import Origin, Request
     from .._matching.request_pattern import RequestPattern
     from .handler_errors import HandlerError
-    from .route import Kept, Route, RouteState
+    from .route import Route, RouteState, StalledCall
 
 __all__ = ["KEEP", "Finder", "Miss", "Scope", "Table"]
 
@@ -153,7 +153,7 @@ class Table:
     """Whether all clients are, as those of an upstream with a table of its own."""
     fails_connections = False
     """Whether there is, or was, an answer that may have to be given where the client connects."""
-    lets_go = False
+    releases_stalled = False
     """Whether no fault may keep a client waiting any more."""
     asked: Calls[Any] | None = None
     """What was asked of whom the routes are for, where that is more than they answer: of an app."""
@@ -178,7 +178,7 @@ class Table:
         self.handler_errors: list[HandlerError] = []
         self.tasks: set[asyncio.Task[None]] = set()
         """The answers that are being given now."""
-        self.waiting: dict[asyncio.Task[None], Kept] = {}
+        self.waiting: dict[asyncio.Task[None], StalledCall] = {}
         """The clients that a fault keeps waiting, by the task that has to be cancelled to end that."""
         self._known: dict[tuple[str, str, Origin], tuple[Candidate, ...]] = {}
 

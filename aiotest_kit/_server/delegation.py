@@ -1,8 +1,9 @@
 """A connection lent to somebody else's protocol, such as aiohttp's own server, one request at a time.
 
-The peer stays in front: it tells where a request ends and who answers it. `Guest` has the protocol and is the
-transport that the protocol sees; what is written to it goes out as it is, and is read on the way, so that
-the end of each reply is known. Knows the wire. Knows nothing of routes, or of what the protocol does.
+The server protocol stays in front: it tells where a request ends and who answers it. `DelegateTransport` has
+the other protocol, and is the transport that this one sees. What is written to it goes out as it is, and is
+read on the way, so that the end of each reply is known. Knows the wire. Knows nothing of routes, or of what the
+other protocol does.
 """
 
 from __future__ import annotations
@@ -23,22 +24,28 @@ from .exchange import Line, PlayedExchange
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from .._http.body import Incoming
+    from .._http.body import BodyStream
     from .._http.call import Call
     from .._http.reply import Reply
     from .._http.request import Origin, Request
     from .._routing.route import Route
     from .._routing.sequence import Step
-    from .retries import Attempts, Token
+    from .retries import Retries, Token
 
-__all__ = ["Guest", "OwnExchange", "OwnLine", "Through", "Turn"]
+__all__ = [
+    "DelegateProtocol",
+    "DelegateTransport",
+    "DelegatedExchange",
+    "DelegatingConnection",
+    "DelegatingExchange",
+]
 
 OF_TLS = ("sslcontext", "ssl_object")
 EMPTY_LINE = b"\r\n\r\n"
 
 
-class Turn:
-    """One request that a guest answers.
+class DelegatedExchange:
+    """One request that a delegate answers.
 
     `replied` is called with the reply as soon as its head is known; `note_failure` keeps an error. `over`
     is done when the reply is complete.
@@ -59,7 +66,7 @@ class Turn:
         self._replied = replied
 
     def read(self, data: bytes) -> None:
-        """Learn from what the guest writes."""
+        """Learn from what the delegate writes."""
         reply = self.reply
         was_known = reply.head is not None
         try:
@@ -73,7 +80,7 @@ class Turn:
             self.over.set_result(None)
 
     def read_head(self, data: bytes) -> bytes:
-        """Learn from what the guest writes of a reply without a body, up to its end, which is returned."""
+        """Learn from what the delegate writes of a reply without a body, up to its end, which is returned."""
         start = 0
         while start < len(data) and not self.reply.complete:
             end = data.find(EMPTY_LINE, start)
@@ -96,7 +103,7 @@ class Turn:
 
 
 # The mixin is what `loop.sendfile` asks of a transport before it falls back to reading and writing.
-class Guest(transports._FlowControlMixin, asyncio.Transport):
+class DelegateTransport(transports._FlowControlMixin, asyncio.Transport):
     """A protocol on a connection that is not its own, and the transport that it sees.
 
     `transport` is the real one, `origin` what the client believes to speak to.
@@ -112,7 +119,7 @@ class Guest(transports._FlowControlMixin, asyncio.Transport):
         self._protocol: Any = protocol
         self._transport = transport
         self._origin = origin
-        self._turn: Turn | None = None
+        self._turn: DelegatedExchange | None = None
         self._closing = False
         self._lost = False
         self._reading = asyncio.Event()
@@ -122,9 +129,9 @@ class Guest(transports._FlowControlMixin, asyncio.Transport):
         protocol.connection_made(self)
         asyncio.get_running_loop().call_soon(self._settle)
 
-    # For the peer.
+    # For the server protocol.
 
-    def begin(self, turn: Turn) -> None:
+    def begin(self, turn: DelegatedExchange) -> None:
         """Let it answer a request: until `retire`, what it writes is sent, and it may end the connection."""
         self._turn = turn
 
@@ -132,8 +139,8 @@ class Guest(transports._FlowControlMixin, asyncio.Transport):
         """Take the connection back: somebody else may answer the next request."""
         self._turn = None
 
-    def own(self) -> None:
-        """Have the connection for good: what comes is not kept back by the peer any more."""
+    def take_ownership(self) -> None:
+        """Have the connection for good: what comes is not kept back any more."""
         self._owns = True
 
     def receive(self, data: bytes) -> None:
@@ -277,43 +284,43 @@ class Guest(transports._FlowControlMixin, asyncio.Transport):
         return protocol
 
 
-class Through(asyncio.Protocol):
-    """A connection that is the guest's for good; the peer still hears of its end, and of a slow client."""
+class DelegateProtocol(asyncio.Protocol):
+    """A connection that is a delegate's for good; who had it still hears of its end, and of a slow client."""
 
-    def __init__(self, guest: Guest, peer: asyncio.Protocol) -> None:
-        self._guest = guest
+    def __init__(self, delegate: DelegateTransport, peer: asyncio.Protocol) -> None:
+        self._delegate = delegate
         self._peer = peer
 
     def data_received(self, data: bytes) -> None:
         """Hand it on."""
-        self._guest.receive(data)
+        self._delegate.receive(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the peer, which tells the guest."""
+        """Tell the server protocol, which tells the delegate."""
         self._peer.connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """Tell the peer, which tells the guest."""
+        """Tell the server protocol, which tells the delegate."""
         self._peer.pause_writing()
 
     def resume_writing(self) -> None:
-        """Tell the peer, which tells the guest."""
+        """Tell the server protocol, which tells the delegate."""
         self._peer.resume_writing()
 
 
-class OwnLine(Line, Protocol):
+class DelegatingConnection(Line, Protocol):
     """A connection of one's own."""
 
-    def divert(self, request: Request) -> Incoming:
+    def divert(self, request: Request) -> BodyStream:
         """The body of a request as it comes, from its first byte."""
         ...
 
-    def guest_of(self, server: Callable[[], asyncio.Protocol], origin: Origin) -> Guest:
+    def delegate_for(self, server: Callable[[], asyncio.Protocol], origin: Origin) -> DelegateTransport:
         """The protocol that a server has on this connection, made if it has none yet."""
         ...
 
-    def give_away(self, guest: Guest) -> None:
-        """Leave the connection to a guest for good, beginning with what followed the request."""
+    def surrender(self, delegate: DelegateTransport) -> None:
+        """Leave the connection to a delegate for good, beginning with what followed the request."""
         ...
 
     def linger(self) -> None:
@@ -321,22 +328,22 @@ class OwnLine(Line, Protocol):
         ...
 
 
-class OwnExchange(PlayedExchange):
+class DelegatingExchange(PlayedExchange):
     """An exchange on a connection of one's own, which can be lent."""
 
-    def __init__(self, line: OwnLine, call: Call[Route], route: Route) -> None:
+    def __init__(self, line: DelegatingConnection, call: Call[Route], route: Route) -> None:
         super().__init__(line, call, route)
         self._own_line = line
-        self._incoming: Incoming | None = None
+        self._incoming: BodyStream | None = None
 
     @property
-    def incoming(self) -> Incoming:
+    def incoming(self) -> BodyStream:
         """The body of the request."""
         if self._incoming is None:
             self._incoming = self._own_line.divert(self.request)
         return self._incoming
 
-    async def hand_over(self, server: Callable[[], asyncio.Protocol], target: str | None = None) -> None:
+    async def delegate(self, server: Callable[[], asyncio.Protocol], target: str | None = None) -> None:
         """Have the request answered by a protocol that `server` makes.
 
         Raises:
@@ -345,27 +352,27 @@ class OwnExchange(PlayedExchange):
         request = self.request
         if self.incoming.broken:
             raise ClientGone
-        guest = self._own_line.guest_of(server, request.origin)
-        turn = Turn(
-            request.method, self._guest_replies, self._guest_failed, self._own_line.loop.create_future()
+        delegate = self._own_line.delegate_for(server, request.origin)
+        turn = DelegatedExchange(
+            request.method, self._delegate_replies, self._delegate_failed, self._own_line.loop.create_future()
         )
-        guest.begin(turn)
+        delegate.begin(turn)
         try:
-            await guest.settled()
-            await self._pass_on(guest, request_head(request, target or request.target))
+            await delegate.settled()
+            await self._pass_on(delegate, request_head(request, target or request.target))
             await turn.over
             if turn.reply.switched:
-                self._own_line.give_away(guest)
+                self._own_line.surrender(delegate)
                 await self.incoming.gone()
         except ConnectionResetError:
             # Not before it has no part in the connection, which it would close; nor in the turn of the loop
             # in which it was given something.
-            guest.retire()
+            delegate.retire()
             await asyncio.sleep(0)
-            guest.lose(None)
+            delegate.lose(None)
             raise ClientGone from None
         finally:
-            guest.retire()
+            delegate.retire()
             self.call.reply = turn.reply.whole
         if not turn.reply.keep_alive:
             self._end_connection()
@@ -382,34 +389,34 @@ class OwnExchange(PlayedExchange):
         else:
             self._own_line.linger()
 
-    async def _pass_on(self, guest: Guest, data: bytes) -> None:
-        """Give a request to a guest: its head, and its body as it comes."""
+    async def _pass_on(self, delegate: DelegateTransport, data: bytes) -> None:
+        """Give a request to a delegate: its head, and its body as it comes."""
         incoming = self.incoming
         frame = chunk if is_chunked(self.request) else bytes
         data += frame(incoming.take())
         while data:
-            guest.receive(data)
-            await guest.ready()
+            delegate.receive(data)
+            await delegate.ready()
             data = frame(await incoming.read())
         if frame is chunk:
-            guest.receive(last_chunk(None))
-            await guest.ready()
+            delegate.receive(last_chunk(None))
+            await delegate.ready()
 
-    def _guest_replies(self, head: Reply) -> None:
+    def _delegate_replies(self, head: Reply) -> None:
         self._head = self.call.reply = head
 
-    def _guest_failed(self, exc: BaseException) -> None:
+    def _delegate_failed(self, exc: BaseException) -> None:
         has_gone = self.incoming.broken or self._own_line.transport.is_closing()
         if not (has_gone and isinstance(exc, WHEN_CLIENT_GOES)):
             self.note_failure(exc)
 
-    def ended(self, attempts: Attempts | None, token: Token, step: Step) -> None:
+    def ended(self, attempts: Retries | None, token: Token, step: Step) -> None:
         """Complete the record."""
         super().ended(attempts, token, step)
         if self._incoming is not None:
             self._keep_body(self._incoming)
 
-    def _keep_body(self, incoming: Incoming) -> None:
+    def _keep_body(self, incoming: BodyStream) -> None:
         """Put what has come of the body into the record, and want no more of it."""
         request = self.call.request
         if incoming.kept and not request.body:

@@ -18,7 +18,7 @@ from .._http.reply import NO_BODY, Reply, with_body, with_fields
 from .._http.writers import Framing, chunk, closes, framing_of, head, last_chunk, render
 from .._responders.web_response import reply_of
 from .._routing.handler_errors import HandlerError
-from .._routing.route import Kept
+from .._routing.route import StalledCall
 from .._transport.flow_control import ClientGone
 from .._transport.socket_info import reset
 from .retries import Attempt
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
     from contextlib import AbstractContextManager
 
-    from .._http.body import Incoming
+    from .._http.body import BodyStream
     from .._http.call import Call
     from .._responders.exchange import Answer, ConnectFault, ServerHandler
     from .._routing.route import Route
     from .._routing.sequence import Step
-    from .retries import Attempts, Token
+    from .retries import Retries, Token
 
 __all__ = ["Line", "PlayedExchange", "Redial", "ScriptWriter", "open_streams", "server_error"]
 
@@ -208,7 +208,7 @@ class PlayedExchange:
         for position in range(0, len(data), size):
             piece = data[position : position + size]
             if pace is not None:
-                with self._keeping_client():
+                with self._stalling_client():
                     await asyncio.sleep(len(piece) / pace)
             self._body.append(piece)
             self._line.transport.write(chunk(piece) if self._framing is Framing.CHUNKED else piece)
@@ -230,7 +230,7 @@ class PlayedExchange:
                 f"{fault!r} happens before a connection: it is for a route, and for the memory door"
             )
         try:
-            with self._keeping_client():
+            with self._stalling_client():
                 await redial(fault)
         except Exception as exc:
             self.fail(exc)
@@ -261,7 +261,7 @@ class PlayedExchange:
 
     async def stall(self) -> NoReturn:
         """Wait for the end of the connection, or of the mock."""
-        with self._keeping_client():
+        with self._stalling_client():
             await self._line.ended()
 
     def close(self) -> NoReturn:
@@ -276,20 +276,20 @@ class PlayedExchange:
         raise ClientGone
 
     @property
-    def incoming(self) -> Incoming:
+    def incoming(self) -> BodyStream:
         """Refuse: the app reads it."""
         raise UsageError(OF_THE_APP)
 
     def ask_for_body(self) -> None:
         """Do nothing: the app has asked the client for it."""
 
-    async def hand_over(self, server: Callable[[], asyncio.Protocol], target: str | None = None) -> None:
+    async def delegate(self, server: Callable[[], asyncio.Protocol], target: str | None = None) -> None:
         """Refuse: the connection is the app's."""
         raise UsageError(OF_THE_APP)
 
     async def serve(self, handler: ServerHandler) -> None:
         """Have the request answered by a handler of aiohttp's own server."""
-        await self.hand_over(web.Server(handler))
+        await self.delegate(web.Server(handler))
 
     def get_extra_info(self, name: str) -> Any:
         """What the transport tells."""
@@ -321,7 +321,7 @@ class PlayedExchange:
         else:
             line.transport.abort()
 
-    def ended(self, attempts: Attempts | None, token: Token, step: Step) -> None:
+    def ended(self, attempts: Retries | None, token: Token, step: Step) -> None:
         """Complete the record; a call whose client got no reply may be tried again."""
         call = self.call
         if call.reply is None:
@@ -332,8 +332,8 @@ class PlayedExchange:
             met = step if self._settled is None else step.settled_on(self._settled)
             attempts.dropped(token, Attempt(call, self._route, met))
 
-    def _keeping_client(self) -> AbstractContextManager[None]:
-        return self._route.keeping(Kept(self.call, self._line.client_has_gone))
+    def _stalling_client(self) -> AbstractContextManager[None]:
+        return self._route.stalling(StalledCall(self.call, self._line.client_has_gone))
 
     def _sent(self) -> Reply | None:
         """The reply as far as it was sent."""

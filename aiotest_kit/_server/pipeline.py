@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from .._http.readers import declared_length
 
 if TYPE_CHECKING:
-    from .._http.body import Incoming
+    from .._http.body import BodyStream
     from .._http.readers import RequestReader
     from .._http.request import Request
 
@@ -97,7 +97,7 @@ class Pipeline:
         self.clear()
         return rest
 
-    def divert(self, request: Request, incoming: Incoming) -> None:
+    def divert(self, request: Request, incoming: BodyStream) -> None:
         """Give the body of the request that was taken last to `incoming`, as it comes."""
         if self.reader.unfinished is request:
             self._pieces = []

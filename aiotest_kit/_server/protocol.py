@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._asyncio.tasks import new_task
 from .._errors import UnmatchedRequest, mock_closed
-from .._http.body import Incoming
+from .._http.body import BodyStream
 from .._http.call import Call, Tunnel
 from .._http.readers import RequestReader, refusal_of_length
 from .._http.reply import Reply
@@ -24,12 +24,12 @@ from .._http.writers import (
     expects_continue,
     render,
 )
-from .._responders.exchange import Early
+from .._responders.exchange import HeadResponder
 from .._responders.responder import Raw
 from .._routing.handler_errors import HandlerError
 from .._routing.route import Hit, Route
-from .._transport.flow_control import ClientGone, Flow
-from .delegation import Guest, OwnExchange, Through
+from .._transport.flow_control import ClientGone, FlowControl
+from .delegation import DelegateProtocol, DelegateTransport, DelegatingExchange
 from .discarding import Discarding
 from .exchange import open_streams
 from .pipeline import Pipeline
@@ -43,12 +43,12 @@ if TYPE_CHECKING:
     from .._routing.sequence import Step
     from .._routing.table import Finder, Miss
     from .exchange import Redial
-    from .retries import Attempt, Attempts, Token
+    from .retries import Attempt, Retries, Token
 
-__all__ = ["Peer"]
+__all__ = ["ServerProtocol"]
 
 
-class Peer(Flow):
+class ServerProtocol(FlowControl):
     """One connection, from the first byte to the last.
 
     As most servers, it takes the end of what the client sends for the end of the connection.
@@ -62,15 +62,15 @@ class Peer(Flow):
 
     # What every connection begins with; a connection is made for nearly every test.
     _client: Client | None = None
-    _attempts: Attempts | None = None
+    _attempts: Retries | None = None
     _tunnel: Tunnel | None = None
     """What the client asked a proxy for, of which this plays the part."""
     _token: Token = (None, 0)
-    _incoming: Incoming | None = None
-    _guests: dict[object, Guest] | None = None
+    _incoming: BodyStream | None = None
+    _delegates: dict[object, DelegateTransport] | None = None
     _task: asyncio.Task[None] | None = None
     redial: Redial | None = None
-    _exchange: OwnExchange | None = None
+    _exchange: DelegatingExchange | None = None
     _ends_with_connection = True
     _body_is_full = False
     """Whether the reader of a body is behind."""
@@ -84,7 +84,7 @@ class Peer(Flow):
         finder: Finder,
         origin: Origin,
         loop: asyncio.AbstractEventLoop,
-        connections: set[Peer],
+        connections: set[ServerProtocol],
         fail: Callable[[BaseException], None] | None = None,
     ) -> None:
         self.loop = loop
@@ -93,7 +93,7 @@ class Peer(Flow):
         self._connections = connections
         self._pipeline = Pipeline(RequestReader(origin, by_host=fail is None))
 
-    def expect(self, finder: Finder, client: Client, attempts: Attempts, token: Token) -> None:
+    def expect(self, finder: Finder, client: Client, attempts: Retries, token: Token) -> None:
         """Say who asks the next request: what it asked of the connection, and which call it belongs to."""
         self._finder = finder
         self._client = client
@@ -151,22 +151,22 @@ class Peer(Flow):
         self._pipeline.reader.close()
         if self._incoming is not None:
             self._incoming.lose()
-        for guest in list((self._guests or {}).values()):
-            guest.lose(exc)
+        for delegate in list((self._delegates or {}).values()):
+            delegate.lose(exc)
         if self._task is not None and self._ends_with_connection:
             self._task.cancel()
 
     def pause_writing(self) -> None:
         """The client takes no more for now."""
         super().pause_writing()
-        for guest in (self._guests or {}).values():
-            guest.pause_writing()
+        for delegate in (self._delegates or {}).values():
+            delegate.pause_writing()
 
     def resume_writing(self) -> None:
         """The client takes more again."""
         super().resume_writing()
-        for guest in (self._guests or {}).values():
-            guest.resume_writing()
+        for delegate in (self._delegates or {}).values():
+            delegate.resume_writing()
         self._go_on()
 
     # One request after the other.
@@ -225,7 +225,7 @@ class Peer(Flow):
 
     def _resume(self, request: Request, attempt: Attempt) -> None:
         """Answer a request that goes on with an attempt."""
-        if attempt.is_due:
+        if attempt.is_pending:
             attempt.call.request = request
             attempt.call.tunnel = self._tunnel
         self._answer(attempt.call, attempt.route, attempt.next_step())
@@ -294,14 +294,14 @@ class Peer(Flow):
             self._send_now(call, step)
             return
         step = step.resolved()
-        exchange = self._exchange = OwnExchange(self, call, route)
+        exchange = self._exchange = DelegatingExchange(self, call, route)
         answer = step.answer
-        self._ends_with_connection = not (isinstance(answer, Early) and answer.outlives_client)
+        self._ends_with_connection = not (isinstance(answer, HeadResponder) and answer.outlives_client)
         if isinstance(answer, Raw):
             rest = self._pipeline.take_rest()
             self._stop_reading().close()
             exchange.streams = open_streams(self, rest)
-        elif route.is_early or isinstance(answer, Early):
+        elif route.is_early or isinstance(answer, HeadResponder):
             # From now on its body is not the reader's to keep.
             _ = exchange.incoming
             if route.is_early:
@@ -338,7 +338,7 @@ class Peer(Flow):
             self._send(call.reply, miss.request)
         call.elapsed = self.loop.time() - call.started
 
-    async def _play(self, exchange: OwnExchange, step: Step, route: Route) -> None:
+    async def _play(self, exchange: DelegatingExchange, step: Step, route: Route) -> None:
         """Give one answer that takes time; then go on with the next request."""
         try:
             await exchange.play(step, route)
@@ -364,9 +364,9 @@ class Peer(Flow):
             self.transport.close()
         self._go_on()
 
-    def divert(self, request: Request) -> Incoming:
+    def divert(self, request: Request) -> BodyStream:
         """The body of a request as it comes, from its first byte."""
-        incoming = self._incoming = Incoming(self._wait_for_reader)
+        incoming = self._incoming = BodyStream(self._wait_for_reader)
         self._pipeline.divert(request, incoming)
         self._notice_broken_body()
         return incoming
@@ -390,30 +390,30 @@ class Peer(Flow):
         self._hold_back()
         return reader
 
-    def guest_of(self, server: Callable[[], asyncio.Protocol], origin: Origin) -> Guest:
+    def delegate_for(self, server: Callable[[], asyncio.Protocol], origin: Origin) -> DelegateTransport:
         """The protocol that a server has on this connection, made if it has none yet.
 
         Raises:
             ClientGone: the connection has ended.
         """
-        if self._guests is None:
-            self._guests = {}
+        if self._delegates is None:
+            self._delegates = {}
         if self._lost or self.transport.is_closing():
             raise ClientGone
-        guest = self._guests.get(server)
-        if guest is None or guest.is_closing():
-            guest = self._guests[server] = Guest(server(), self.transport, origin)
-        return guest
+        delegate = self._delegates.get(server)
+        if delegate is None or delegate.is_closing():
+            delegate = self._delegates[server] = DelegateTransport(server(), self.transport, origin)
+        return delegate
 
-    def give_away(self, guest: Guest) -> None:
-        """Leave the connection to a guest for good, beginning with what followed the request."""
+    def surrender(self, delegate: DelegateTransport) -> None:
+        """Leave the connection to a delegate for good, beginning with what followed the request."""
         reader = self._pipeline.reader
         tunnelled, reader.upgrade = reader.upgrade, b""
         self._hold_back()
-        guest.own()
-        self.transport.set_protocol(Through(guest, self))
+        delegate.take_ownership()
+        self.transport.set_protocol(DelegateProtocol(delegate, self))
         if tunnelled:
-            guest.receive(tunnelled)
+            delegate.receive(tunnelled)
 
 
 def answers_connect(outcome: Hit | Miss) -> bool:

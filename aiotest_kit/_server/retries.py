@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from .._responders.exchange import Early
+from .._responders.exchange import HeadResponder
 
 if TYPE_CHECKING:
     from .._http.call import Call
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .._routing.route import Route
     from .._routing.sequence import Step
 
-__all__ = ["Attempt", "Attempts", "Token"]
+__all__ = ["Attempt", "Retries", "Token"]
 
 Token: TypeAlias = "tuple[object, int]"
 """What aiohttp has for a call, the same in all attempts, and the identity of its request, new for each.
@@ -34,22 +34,22 @@ MOST_KEPT = 4096
 class Attempt:
     """An attempt that came to nothing: the call, and what its route answered.
 
-    Or one that is still to come (`is_due`), whose answer was settled where the client connected.
+    Or one that is still to come (`is_pending`), whose answer was settled where the client connected.
     """
 
     call: Call[Route]
     route: Route
     step: Step
-    is_due: bool = False
+    is_pending: bool = False
 
     @property
     def answers_early(self) -> bool:
         """Whether the next attempt is answered before the body of its request has come."""
-        return self.route.is_early or isinstance(self.step.answer, Early)
+        return self.route.is_early or isinstance(self.step.answer, HeadResponder)
 
     def next_step(self) -> Step:
         """What the next attempt meets: the same, unless that was meant for fewer attempts."""
-        if self.is_due:
+        if self.is_pending:
             return self.step
         self.call.attempts += 1
         if self.step.attempts is None or self.call.attempts <= self.step.attempts:
@@ -57,7 +57,7 @@ class Attempt:
         return self.route.take()
 
 
-class Attempts:
+class Retries:
     """The last attempts that came to nothing, by the calls of aiohttp's that they belong to."""
 
     def __init__(self) -> None:
@@ -93,6 +93,6 @@ class Attempts:
             return None
         (_, identity), attempt = found
         before = attempt.call.request
-        is_next = attempt.is_due == (identity == token[1])
+        is_next = attempt.is_pending == (identity == token[1])
         same = before.method == request.method and before.url == request.url
         return attempt if is_next and same else None

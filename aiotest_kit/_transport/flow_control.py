@@ -1,5 +1,4 @@
-"""Whether a client takes what it is sent: `Flow`, the waiting half of a connection, and what it asks of a
-transport.
+"""Whether a client takes what it is sent: `FlowControl` waits for that, and asks its transport.
 
 Knows asyncio, transports in memory and over sockets. Knows nothing of what is sent.
 """
@@ -16,7 +15,7 @@ from .memory import MemoryTransport
 if sys.platform == "linux":
     from fcntl import ioctl
 
-__all__ = ["ClientGone", "Flow", "has_gone", "unsent"]
+__all__ = ["ClientGone", "FlowControl", "has_gone", "unsent"]
 
 
 BETWEEN_LOOKS = 0.001
@@ -27,7 +26,7 @@ class ClientGone(Exception):
     """The connection ended while a request was being answered: the client closed it, or a fault did."""
 
 
-class Flow(asyncio.Protocol):
+class FlowControl(asyncio.Protocol):
     """A protocol whose answers can wait until the client takes more."""
 
     loop: asyncio.AbstractEventLoop

@@ -231,11 +231,11 @@ class MemoryTransport(transports._FlowControlMixin, asyncio.Transport):
         if self._lost or (self._closing and exc is None and not self.get_write_buffer_size()):
             return
         # Otherwise `close` has arranged for it, with nothing left to wait for.
-        is_due = not self._closing or self.get_write_buffer_size() > 0
+        is_pending = not self._closing or self.get_write_buffer_size() > 0
         if self.other._inbox_size > WIRE:
             self._drop_unsent()
         self._closing = True
-        if is_due:
+        if is_pending:
             self._loop.call_soon(self._lose, exc)
 
     def _drop_unsent(self) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from .._responders.exchange import Early
+from .._responders.exchange import HeadResponder
 from .connection import LONGEST_REASON, RecordedWebSocket, WebSocketConnection
 from .script import ScriptFailed
 
@@ -30,7 +30,7 @@ INTERNAL_ERROR = 1011
 """Close codes (RFC 6455, 7.4.1)."""
 
 
-class Conversation(Early):
+class Conversation(HeadResponder):
     """An answer that accepts a websocket and speaks it.
 
     `connected` is told of the connection; `talk` is what is said, and the websocket is closed when it

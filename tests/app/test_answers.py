@@ -348,7 +348,7 @@ class HandsOver:
     """An answer that is another server."""
 
     async def play(self, exchange: Exchange) -> None:
-        await exchange.hand_over(asyncio.Protocol)
+        await exchange.delegate(asyncio.Protocol)
 
 
 @pytest.mark.parametrize("answer", [ReadsAsItComes(), HandsOver()], ids=["reads", "hands over"])

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from aiotest_kit import Origin, Request, Router, Upstream, mock_session
-from aiotest_kit._server.protocol import Peer
+from aiotest_kit._server.protocol import ServerProtocol
 from aiotest_kit._transport.memory import connected
 from tests.support.seeds import each_seed
 
@@ -190,7 +190,7 @@ Connect = Callable[[], Awaitable[Client]]
 
 
 @asynccontextmanager
-async def by_socket(router: Router) -> AsyncIterator[tuple[Connect, set[Peer]]]:
+async def by_socket(router: Router) -> AsyncIterator[tuple[Connect, set[ServerProtocol]]]:
     loop = asyncio.get_running_loop()
     async with Upstream(router=router).started() as up:
         assert up._serving is not None
@@ -203,13 +203,18 @@ async def by_socket(router: Router) -> AsyncIterator[tuple[Connect, set[Peer]]]:
 
 
 @asynccontextmanager
-async def in_memory(router: Router) -> AsyncIterator[tuple[Connect, set[Peer]]]:
+async def in_memory(router: Router) -> AsyncIterator[tuple[Connect, set[ServerProtocol]]]:
     loop = asyncio.get_running_loop()
-    peers: set[Peer] = set()
+    peers: set[ServerProtocol] = set()
 
     async def connect() -> Client:
         client = Client()
-        connected(loop, client, Peer(router, Origin("http", "app.test", 80), loop, peers), ("192.0.2.1", 80))
+        connected(
+            loop,
+            client,
+            ServerProtocol(router, Origin("http", "app.test", 80), loop, peers),
+            ("192.0.2.1", 80),
+        )
         return client
 
     # The end of the session is that of the apps.
@@ -220,7 +225,7 @@ async def in_memory(router: Router) -> AsyncIterator[tuple[Connect, set[Peer]]]:
 WAYS = {"by socket": by_socket, "in memory": in_memory}
 
 
-async def left(peers: set[Peer], before: set[asyncio.Task[Any]] | None = None) -> list[Any]:
+async def left(peers: set[ServerProtocol], before: set[asyncio.Task[Any]] | None = None) -> list[Any]:
     """The connections that are left, and the tasks, as soon as there are none, or after a long time."""
     end = time.monotonic() + PATIENCE
     while True:

@@ -721,7 +721,7 @@ held_later = []
 def test_next(api):
     held_later[0].join(5)
     assert not held_later[0].is_alive()
-    assert not api._table.lets_go
+    assert not api._table.releases_stalled
 """,
         "",
         door,

@@ -17,7 +17,7 @@ from typing import Any
 from aiohttp import web
 
 from aiotest_kit import Origin, Router
-from aiotest_kit._server.protocol import Peer
+from aiotest_kit._server.protocol import ServerProtocol
 from aiotest_kit._transport.memory import connected
 
 from .hostile_trial import IS_OLDER, Client, rest
@@ -68,7 +68,7 @@ class Oracle:
 
     async def of_the_kit(self, data: bytes) -> list[Read]:
         """What the kit reads."""
-        await self._send(data, Peer(self._router, API, self._loop, set()))
+        await self._send(data, ServerProtocol(self._router, API, self._loop, set()))
         requests = [call.request for call in self._router.calls]
         self._router.calls.clear()
         self._route.calls.clear()

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from aiotest_kit._loopback_door.server import Serving, SocketPeer
+from aiotest_kit._loopback_door.server import Serving, SocketProtocol
 from aiotest_kit._transport.listener import TcpAddress
 
 from .hostile import Case
@@ -107,7 +107,7 @@ class SocketTrial:
 @asynccontextmanager
 async def socket_trial(memory: Trial) -> AsyncIterator[SocketTrial]:
     """A server on the running loop, with the routes of `memory`."""
-    serving = Serving(TcpAddress("127.0.0.1", 0), SocketPeer)
+    serving = Serving(TcpAddress("127.0.0.1", 0), SocketProtocol)
     serving.start(memory.routes.router, API, None)
     try:
         yield SocketTrial(memory, serving)

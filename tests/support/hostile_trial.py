@@ -28,7 +28,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from aiotest_kit import Origin, WebSocketRoute
 from aiotest_kit._asyncio.lifespan import end_lives
-from aiotest_kit._server.protocol import Peer
+from aiotest_kit._server.protocol import ServerProtocol
 from aiotest_kit._transport.memory import MemoryTransport, connected
 
 from .hostile import Case
@@ -180,8 +180,8 @@ class Trial:
         self.loop: Any = asyncio.get_running_loop()
         self.routes = HostileRoutes()
         self.complaints = Complaints()
-        self.peers: weakref.WeakSet[Peer] = weakref.WeakSet()
-        self._connections: set[Peer] = set()
+        self.peers: weakref.WeakSet[ServerProtocol] = weakref.WeakSet()
+        self._connections: set[ServerProtocol] = set()
         self._own_tasks: set[asyncio.Task[Any]] = set()
 
     async def start(self) -> None:
@@ -253,7 +253,7 @@ class Trial:
         """A new connection; of a client in reach the call is failed, as through the memory door."""
         client = Client()
         fail = client.fail if in_reach else None
-        peer = Peer(self.routes.router, API, self.loop, self._connections, fail)
+        peer = ServerProtocol(self.routes.router, API, self.loop, self._connections, fail)
         self.peers.add(peer)
         connected(self.loop, client, peer, ("127.0.0.1", 80))
         return client

@@ -14,7 +14,7 @@ from aiohttp import web
 from yarl import URL
 
 from aiotest_kit import Origin, Reply, Request, UsageError
-from aiotest_kit._http.body import Incoming
+from aiotest_kit._http.body import BodyStream
 from aiotest_kit._responders.exchange import Answer
 from aiotest_kit._responders.responder import Handler, Raise, Raw, as_answer, redirect
 from aiotest_kit._responders.stream import event_stream, stream
@@ -56,10 +56,10 @@ class Recorded:
         raise NotImplementedError
 
     @property
-    def incoming(self) -> Incoming:
+    def incoming(self) -> BodyStream:
         raise NotImplementedError
 
-    async def hand_over(self, server: Callable[[], asyncio.Protocol], target: str | None = None) -> None:
+    async def delegate(self, server: Callable[[], asyncio.Protocol], target: str | None = None) -> None:
         raise NotImplementedError
 
     def get_extra_info(self, name: str) -> object:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from aiotest_kit import Call, Origin, Reply, Request, Route, Router
-from aiotest_kit._server.retries import Attempt, Attempts
+from aiotest_kit._server.retries import Attempt, Retries
 
 API = Origin("http", "api.test", 80)
 
@@ -46,7 +46,7 @@ def test_next_step(attempts: int | None, met: list[object]) -> None:
 )
 def test_resume(again: Request, is_same: bool) -> None:
     """The same request of the same call is another attempt, once."""
-    attempts, call = Attempts(), object()
+    attempts, call = Retries(), object()
     attempt = attempt_at(Router().get("/a"))
     assert attempts.resume((call, 2), again) is None
 
@@ -58,7 +58,7 @@ def test_resume(again: Request, is_same: bool) -> None:
 
 def test_another_call() -> None:
     """A request of another call is no attempt of this one, though it is equal."""
-    attempts, call = Attempts(), object()
+    attempts, call = Retries(), object()
     attempts.dropped((call, 1), attempt_at(Router().get("/a")))
 
     assert attempts.resume((object(), 2), asked()) is None
@@ -67,7 +67,7 @@ def test_another_call() -> None:
 
 def test_sent_again_by_a_middleware() -> None:
     """The very request once more is no attempt: aiohttp makes a new one for that."""
-    attempts, call = Attempts(), object()
+    attempts, call = Retries(), object()
     attempts.dropped((call, 1), attempt_at(Router().get("/a")))
 
     assert attempts.resume((call, 1), asked()) is None
@@ -76,8 +76,8 @@ def test_sent_again_by_a_middleware() -> None:
 
 def test_due() -> None:
     """An attempt that was settled where the client connected is for the request that connected."""
-    attempts, call = Attempts(), object()
-    due = replace(attempt_at(Router().get("/a")), is_due=True)
+    attempts, call = Retries(), object()
+    due = replace(attempt_at(Router().get("/a")), is_pending=True)
 
     for identity, resumed in ((1, due), (2, None)):
         attempts.dropped((call, 1), due)
@@ -86,8 +86,8 @@ def test_due() -> None:
 
 def test_forgotten() -> None:
     """What will not be sent is not due any more."""
-    attempts, call = Attempts(), object()
-    attempts.dropped((call, 1), replace(attempt_at(Router().get("/a")), is_due=True))
+    attempts, call = Retries(), object()
+    attempts.dropped((call, 1), replace(attempt_at(Router().get("/a")), is_pending=True))
 
     attempts.forget((call, 1))
 
@@ -96,7 +96,7 @@ def test_forgotten() -> None:
 
 def test_only_the_last_are_kept() -> None:
     """Of calls that were never tried again, the oldest are forgotten."""
-    attempts, calls = Attempts(), [object() for _ in range(4097)]
+    attempts, calls = Retries(), [object() for _ in range(4097)]
     route = Router().get("/a")
     for call in calls:
         attempts.dropped((call, 1), attempt_at(route))

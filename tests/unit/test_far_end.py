@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from aiotest_kit._transport.flow_control import ClientGone, Flow, has_gone, unsent
+from aiotest_kit._transport.flow_control import ClientGone, FlowControl, has_gone, unsent
 from aiotest_kit._transport.memory import connected
 from aiotest_kit._transport.socket_info import reset
 
@@ -19,7 +19,7 @@ MUCH = bytes(8_000_000)
 PATIENCE = 10
 
 
-class End(Flow):
+class End(FlowControl):
     """One end that may be asked to leave what comes."""
 
     def __init__(self) -> None:

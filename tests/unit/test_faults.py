@@ -135,15 +135,15 @@ async def test_struck(fault: Any, expected: list[object]) -> None:
     """Within a body each begins where it stands."""
     exchange: Any = Noted()
     with pytest.raises(Ended):
-        await fault.strike(exchange)
+        await fault.inject(exchange)
     assert expected == exchange.notes
 
 
 async def test_struck_and_goes_on() -> None:
     """A reply that drips, and one that nothing happens to, go on."""
     exchange: Any = Noted()
-    await Drip(7).strike(exchange)
-    await Flaky(Reset(), 0, 1).strike(exchange)
+    await Drip(7).inject(exchange)
+    await Flaky(Reset(), 0, 1).inject(exchange)
     assert (7, []) == (exchange.pace, exchange.notes)
 
 

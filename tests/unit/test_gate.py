@@ -176,13 +176,13 @@ def test_many_on_two_loops() -> None:
     async def requests() -> None:
         await asyncio.gather(*(gate.passed() for _ in range(number)))
 
-    async def let_go() -> None:
+    async def release_stalled() -> None:
         await gate.waiting(2 * number, timeout=5)
         for _ in range(2 * number):
             gate.release(1)
 
     with ThreadPoolExecutor(3) as pool:
-        runs = [pool.submit(asyncio.run, each()) for each in (requests, requests, let_go)]
+        runs = [pool.submit(asyncio.run, each()) for each in (requests, requests, release_stalled)]
         for run in runs:
             run.result(10)
 

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from aiotest_kit import Origin, Router, Upstream
 from aiotest_kit._http.readers import HEAD_TOO_LONG, LONGEST_BODY, LONGEST_HEAD, MOST_FIELDS, RequestReader
-from aiotest_kit._server.protocol import Peer
+from aiotest_kit._server.protocol import ServerProtocol
 
 INPUTS = int(os.environ.get("AIOTEST_KIT_HOSTILE", "1000"))
 PROFILE = settings(
@@ -132,7 +132,7 @@ class Connection:
 
     def __init__(self, router: Router, loop: asyncio.AbstractEventLoop) -> None:
         self.wire = Wire()
-        self.peer = Peer(router, API, loop, set())
+        self.peer = ServerProtocol(router, API, loop, set())
         self.peer.connection_made(self.wire)
 
     def feed(self, data: bytes) -> None:

@@ -10,7 +10,7 @@ from aiohttp import web
 from aiotest_kit import Origin, Router, mock_session
 from aiotest_kit._asyncio.tasks import cancel_tasks
 from aiotest_kit._memory_door.session import SessionDoor
-from aiotest_kit._server.protocol import Peer
+from aiotest_kit._server.protocol import ServerProtocol
 from aiotest_kit._transport.memory import connected
 
 
@@ -49,7 +49,7 @@ def test_connection_of_a_closed_loop() -> None:
     """A connection whose loop is gone needs no ending."""
     loop = asyncio.new_event_loop()
     door = SessionDoor(Router(), None)
-    peer = Peer(Router(), Origin("http", "a.test", 80), loop, door.connections)
+    peer = ServerProtocol(Router(), Origin("http", "a.test", 80), loop, door.connections)
     connected(loop, asyncio.Protocol(), peer, ("192.0.2.1", 80))
     assert {peer} == door.connections
     loop.close()

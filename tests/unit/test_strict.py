@@ -10,7 +10,7 @@ from aiotest_kit import Call, Miss, Origin, Request, Route, Router, UsageError
 from aiotest_kit._plugin.settings import Policy
 from aiotest_kit._plugin.strictness import Watch
 from aiotest_kit._routing.handler_errors import HandlerError
-from aiotest_kit._routing.route import Kept
+from aiotest_kit._routing.route import StalledCall
 
 API = Origin("http", "api.test", 80)
 STRICT = Policy()
@@ -259,12 +259,12 @@ async def test_let_go(passed: bool, has_gone: bool, is_told: bool) -> None:
     call: Call[Route] = Call(Request("GET", API, "/slow"), route, 0.0)
 
     async def stall() -> None:
-        with route.keeping(Kept(call, lambda: has_gone)):
+        with route.stalling(StalledCall(call, lambda: has_gone)):
             await asyncio.get_running_loop().create_future()
 
     first = asyncio.ensure_future(stall())
     await asyncio.sleep(0)
-    told = watched.let_go()
+    told = watched.release_stalled()
     later = asyncio.ensure_future(stall())
     await asyncio.wait([first, later])
 
@@ -272,7 +272,7 @@ async def test_let_go(passed: bool, has_gone: bool, is_told: bool) -> None:
     assert [f"{text}{route!r}"] * is_told == told
     assert first.cancelled()
     assert later.cancelled()
-    assert [] == watched.let_go()
+    assert [] == watched.release_stalled()
 
 
 # ---- sections ----

@@ -4,7 +4,7 @@ import httptools
 import pytest
 
 from aiotest_kit import Origin, Reply, Request
-from aiotest_kit._http.body import MOST_KEPT, Incoming
+from aiotest_kit._http.body import MOST_KEPT, BodyStream
 from aiotest_kit._http.readers import LONGEST_HEAD, ReplyReader, RequestReader
 from aiotest_kit._http.reply import with_fields
 from aiotest_kit._http.writers import (
@@ -647,7 +647,7 @@ def test_a_request_is_passed_on_for_another_target() -> None:
 def test_a_diverted_body(cut: int) -> None:
     """A body that is diverted is not returned, whatever of it had come; the next request is."""
     reader = RequestReader(API)
-    incoming = Incoming(lambda is_full: None)
+    incoming = BodyStream(lambda is_full: None)
 
     assert [] == reader.feed(CHUNKED[:cut])
     reader.divert(incoming)

@@ -13,8 +13,8 @@ import pytest
 from aiohttp import web
 
 from aiotest_kit import Client, Origin, Reply, Request, Router, UnmatchedRequest, UsageError
-from aiotest_kit._server.protocol import Peer
-from aiotest_kit._server.retries import Attempts, Token
+from aiotest_kit._server.protocol import ServerProtocol
+from aiotest_kit._server.retries import Retries, Token
 from aiotest_kit._transport.memory import connected
 from aiotest_kit._transport.socket_info import reset
 
@@ -94,12 +94,12 @@ class RawClient(asyncio.Protocol):
 
 @asynccontextmanager
 async def connection(
-    router: Router, *, in_reach: bool = True, attempts: Attempts | None = None, token: Token = (None, 1)
+    router: Router, *, in_reach: bool = True, attempts: Retries | None = None, token: Token = (None, 1)
 ) -> AsyncIterator[RawClient]:
     """A client connected to a peer that asks `router`; at the end no answer is left running."""
     loop = asyncio.get_running_loop()
-    client, peers = RawClient(), set[Peer]()
-    peer = Peer(router, API, loop, peers, client.fail if in_reach else None)
+    client, peers = RawClient(), set[ServerProtocol]()
+    peer = ServerProtocol(router, API, loop, peers, client.fail if in_reach else None)
     connected(loop, client, peer, ("192.0.2.1", 80))
     if attempts is not None:
         peer.expect(router, CLIENT, attempts, token)
@@ -147,7 +147,7 @@ async def test_reply(router: Router) -> None:
 async def test_what_the_client_asked(router: Router) -> None:
     """A call knows what the client asked of the connection."""
     router.get("/a")
-    async with connection(router, attempts=Attempts()) as client:
+    async with connection(router, attempts=Retries()) as client:
         client.send(GET)
         await client.gets(OK)
 
@@ -781,9 +781,9 @@ async def test_client_that_ends_its_side(is_asked: bool, router: Router) -> None
 def test_loop_that_is_closed_under_an_answer(router: Router) -> None:
     """An answer whose loop was closed ends without a word: there is nobody to send it to."""
     gate = router.get("/a").hold()
-    client, peers = RawClient(), set[Peer]()
+    client, peers = RawClient(), set[ServerProtocol]()
     loop = asyncio.new_event_loop()
-    connected(loop, client, Peer(router, API, loop, peers, client.fail), ("192.0.2.1", 80))
+    connected(loop, client, ServerProtocol(router, API, loop, peers, client.fail), ("192.0.2.1", 80))
     client.send(GET)
     loop.run_until_complete(gate.waiting())
     loop.close()
@@ -991,7 +991,7 @@ async def test_attempts(
 ) -> None:
     """A request that a call sends again, because nothing came back, is another attempt of that call."""
     answers(router.get("/a"))
-    attempts, call_of_aiohttp = Attempts(), object()
+    attempts, call_of_aiohttp = Retries(), object()
     for identity, each in enumerate((data, again)):
         async with connection(router, attempts=attempts, token=(call_of_aiohttp, identity)) as client:
             client.send(each)
@@ -1003,7 +1003,7 @@ async def test_attempts(
 async def test_attempts_of_two_calls(router: Router) -> None:
     """An equal request of another call is a call of its own, and meets the next answer."""
     router.get("/a").raw(leave, times=1).reply("hi")
-    attempts = Attempts()
+    attempts = Retries()
     received = []
     for identity in range(2):
         async with connection(router, attempts=attempts, token=(object(), identity)) as client:

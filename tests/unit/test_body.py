@@ -4,13 +4,13 @@ import asyncio
 
 import pytest
 
-from aiotest_kit._http.body import AHEAD, MOST_KEPT, Incoming
+from aiotest_kit._http.body import AHEAD, MOST_KEPT, BodyStream
 
 
 class Sender:
     def __init__(self) -> None:
         self.heard: list[str] = []
-        self.incoming = Incoming(lambda is_full: self.heard.append("pause" if is_full else "resume"))
+        self.incoming = BodyStream(lambda is_full: self.heard.append("pause" if is_full else "resume"))
 
 
 @pytest.fixture

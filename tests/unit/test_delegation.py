@@ -9,17 +9,17 @@ import pytest
 from aiohttp import web
 
 from aiotest_kit import Origin, Router
-from aiotest_kit._responders.exchange import NOTE_FAILURE, Early, Exchange
-from aiotest_kit._server.delegation import Guest, Turn
+from aiotest_kit._responders.exchange import NOTE_FAILURE, Exchange, HeadResponder
+from aiotest_kit._server.delegation import DelegatedExchange, DelegateTransport
 from aiotest_kit._transport.socket_info import reset
-from tests.unit.test_peer import GET, OK, connection, get
+from tests.unit.test_server_protocol import GET, OK, connection, get
 
 Serve = Callable[[web.BaseRequest], Any]
 HTTP = Origin("http", "api.test", 80)
 HTTPS = Origin("https", "api.test", 443)
 
 
-class Lent(Early):
+class Lent(HeadResponder):
     """An answer that lends the connection to a server."""
 
     def __init__(self, server: Callable[[], asyncio.Protocol], target: str | None = None) -> None:
@@ -27,7 +27,7 @@ class Lent(Early):
         self.target = target
 
     async def play(self, exchange: Exchange) -> None:
-        await exchange.hand_over(self.server, self.target)
+        await exchange.delegate(self.server, self.target)
 
 
 def plain(body: str = "") -> web.Response:
@@ -425,11 +425,11 @@ async def test_an_error_behind_the_protocol(
     assert ([error] if kept else []) == [each.exception for each in router.handler_errors][:1]
 
 
-# ---- the transport that a guest sees ----
+# ---- the transport that a delegate sees ----
 
 
-def guest_on(transport: Any, origin: Origin = HTTP) -> Guest:
-    return Guest(Shout(), transport, origin)
+def delegate_on(transport: Any, origin: Origin = HTTP) -> DelegateTransport:
+    return DelegateTransport(Shout(), transport, origin)
 
 
 class Real(asyncio.Transport):
@@ -474,28 +474,28 @@ class Real(asyncio.Transport):
     ],
 )
 async def test_extra_info(origin: Origin, name: str, expected: object) -> None:
-    """A guest is told what the real transport tells, or the default."""
-    assert expected == guest_on(Real(), origin).get_extra_info(name, "none")
+    """A delegate is told what the real transport tells, or the default."""
+    assert expected == delegate_on(Real(), origin).get_extra_info(name, "none")
 
 
 async def test_implied_tls() -> None:
     """Behind an https origin there is a TLS context, also where TLS is not spoken."""
-    guest = guest_on(Real(), HTTPS)
+    delegate = delegate_on(Real(), HTTPS)
 
-    assert isinstance(guest.get_extra_info("sslcontext"), ssl.SSLContext)
-    assert guest.get_extra_info("ssl_object") is not None
+    assert isinstance(delegate.get_extra_info("sslcontext"), ssl.SSLContext)
+    assert delegate.get_extra_info("ssl_object") is not None
 
 
 async def test_a_guest_without_a_turn_touches_nothing() -> None:
-    """Between its requests a guest can neither send nor end the connection; closing ends its own part."""
+    """Between its requests a delegate can neither send nor end the connection; closing ends its own part."""
     real, shout = Real(), Shout()
-    guest = Guest(shout, real, HTTP)
+    delegate = DelegateTransport(shout, real, HTTP)
 
-    guest.write(b"nobody asked")
-    guest.write_eof()
-    guest.abort()
-    guest.close()
-    assert guest.is_closing()
+    delegate.write(b"nobody asked")
+    delegate.write_eof()
+    delegate.abort()
+    delegate.close()
+    assert delegate.is_closing()
     assert not shout.lost
     await asyncio.sleep(0)
 
@@ -504,48 +504,48 @@ async def test_a_guest_without_a_turn_touches_nothing() -> None:
 
 
 async def test_a_guest_whose_turn_it_is(router: Router) -> None:
-    """While it answers, what a guest asks of its transport reaches the real one."""
+    """While it answers, what a delegate asks of its transport reaches the real one."""
     real = Real()
-    guest = guest_on(real)
+    delegate = delegate_on(real)
     failures: list[BaseException] = []
     loop = asyncio.get_running_loop()
-    guest.begin(Turn("GET", lambda reply: None, failures.append, loop.create_future()))
+    delegate.begin(DelegatedExchange("GET", lambda reply: None, failures.append, loop.create_future()))
 
-    guest.get_extra_info(NOTE_FAILURE)(KeyError("x"))
-    guest.set_write_buffer_limits(2, 1)
-    guest.pause_reading()
-    assert not guest.is_reading()
-    guest.resume_reading()
-    assert guest.is_reading()
-    guest.write(b"HTTP/1.1 200 OK\r\n")
-    guest.write_eof()
-    guest.close()
-    guest.abort()
+    delegate.get_extra_info(NOTE_FAILURE)(KeyError("x"))
+    delegate.set_write_buffer_limits(2, 1)
+    delegate.pause_reading()
+    assert not delegate.is_reading()
+    delegate.resume_reading()
+    assert delegate.is_reading()
+    delegate.write(b"HTTP/1.1 200 OK\r\n")
+    delegate.write_eof()
+    delegate.close()
+    delegate.abort()
 
     assert [(2, 1), b"HTTP/1.1 200 OK\r\n", "eof", "close", "abort"] == real.asked
-    assert (True, 7) == (guest.can_write_eof(), guest.get_write_buffer_size())
+    assert (True, 7) == (delegate.can_write_eof(), delegate.get_write_buffer_size())
     assert ["KeyError('x')"] == [repr(each) for each in failures]
 
 
 async def test_a_protocol_may_be_replaced() -> None:
     """As for a file that asyncio sends: another protocol is told of the client meanwhile."""
-    guest, other = guest_on(Real()), Shout()
-    guest.set_protocol(other)
-    guest.pause_writing()
+    delegate, other = delegate_on(Real()), Shout()
+    delegate.set_protocol(other)
+    delegate.pause_writing()
 
-    assert other is guest.get_protocol()
+    assert other is delegate.get_protocol()
     assert other.paused
 
 
 async def test_a_guest_whose_connection_ends_at_once() -> None:
     """A protocol is told of the end in a later turn of the loop than of the beginning, and once."""
     shout = Shout()
-    guest = Guest(shout, Real(), HTTP)
-    guest.lose(None)
-    assert guest.is_closing()
+    delegate = DelegateTransport(shout, Real(), HTTP)
+    delegate.lose(None)
+    assert delegate.is_closing()
     assert not shout.lost
     await asyncio.sleep(0)
     assert shout.lost
     shout.lost = False
-    guest.lose(None)
+    delegate.lose(None)
     assert not shout.lost
