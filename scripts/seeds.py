@@ -29,7 +29,7 @@ from .matrix import (
     run,
 )
 
-LEAVING = "tests/parity/test_clients_that_leave.py"
+LEAVING = "tests/doors/test_clients_that_leave.py"
 """The tests of clients that leave, which take their moments from the seed."""
 TOGETHER = 25
 """Seeds that one process runs: to start another costs as much as half a seed."""

@@ -2,8 +2,8 @@
 
 The server protocol stays in front: it tells where a request ends and who answers it. `DelegateTransport` has
 the other protocol, and is the transport that this one sees. What is written to it goes out as it is, and is
-read on the way, so that the end of each reply is known. Knows the wire. Knows nothing of routes, or of what the
-other protocol does.
+read on the way, so that the end of each reply is known. Knows the wire. Knows nothing of routes, or of what
+the other protocol does.
 """
 
 from __future__ import annotations

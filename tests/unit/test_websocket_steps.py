@@ -1,4 +1,4 @@
-"""Steps of a script, and what cannot be one. What they do: tests/parity/test_websockets.py."""
+"""Steps of a script, and what cannot be one. What they do: tests/doors/test_websockets.py."""
 
 from collections.abc import Callable
 from typing import Any
