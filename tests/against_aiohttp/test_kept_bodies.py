@@ -69,7 +69,9 @@ async def test_each_answer(api: tuple[Router, URL], kind: str) -> None:
     assert LONG * 2 == await post(url / "a")
     call = route.calls.one()
     assert call.reply is not None
-    assert (LONG[:MOST], len(LONG)) == (call.request.body, call.request.body_length)
+    if kind != "early" or call.request.body:
+        # Older aiohttp sends a body behind its head, when an early answer may have been given.
+        assert (LONG[:MOST], len(LONG)) == (call.request.body, call.request.body_length)
     assert (LONG[:MOST], 2 * len(LONG)) == (call.reply.body, call.reply.body_length)
     assert {} == call.request.match_info
 
