@@ -2,8 +2,8 @@
 
 `_aiohttp.connectors` and `_aiohttp.stand_ins` have the same for its connectors, `_aiohttp.server` for its
 server. One function or class for each seam. Each was checked on aiohttp 3.10.11, 3.11.18, 3.12.15, 3.13.5 and
-3.14.5, and `tests/unit/test_aiohttp_seams.py` fails with "aiohttp moved ..." where a later one differs. Knows
-nothing of routes or of what is at the other end.
+3.14.5, and `tests/unit/aiohttp` fails with "aiohttp moved ..." where a later one differs. Knows nothing of
+routes or of what is at the other end.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from aiotest_kit import Origin, Router
 from aiotest_kit._responders.exchange import NOTE_FAILURE, Exchange, HeadResponder
 from aiotest_kit._server.delegation import DelegatedExchange, DelegateTransport
 from aiotest_kit._transport.socket_info import reset
-from tests.unit.test_server_protocol import GET, OK, connection, get
+from tests.unit.server.test_protocol import GET, OK, connection, get
 
 Serve = Callable[[web.BaseRequest], Any]
 HTTP = Origin("http", "api.test", 80)

@@ -338,7 +338,7 @@ LINE = named.__code__.co_firstlineno
         (MISSING, "<missing>"),
         (re.compile("a"), "re.compile('a')"),
         (Subset({"a": Exact(1)}), "Subset({'a': Exact(1)})"),
-        (named, f"named (test_explain.py:{LINE})"),
+        (named, f"named (test_near_misses.py:{LINE})"),
         (Positive(), "Positive()"),
         (functools.partial(int, base=2), "functools.partial(<class 'int'>, base=2)"),
         ("abc".startswith, "str.startswith"),
@@ -355,7 +355,7 @@ def test_shown_lambda() -> None:
     predicate = lambda value: value  # noqa: E731
     line = sys._getframe().f_lineno - 1
 
-    assert f"where   expected <lambda> (test_explain.py:{line})   actual 0" == explain_mismatches(
+    assert f"where   expected <lambda> (test_near_misses.py:{line})   actual 0" == explain_mismatches(
         [Mismatch("where", "", predicate, 0)]
     )
 

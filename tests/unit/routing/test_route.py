@@ -363,7 +363,7 @@ def test_location() -> None:
 
     own = shown_path(__file__)
     assert [f"{own}:{line}"] * 3 == [route.location for route in routes]
-    assert own in ("tests/unit/test_routes.py", __file__)
+    assert own in ("tests/unit/routing/test_route.py", __file__)
 
 
 def test_location_below_the_working_directory() -> None:

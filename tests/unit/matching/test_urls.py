@@ -9,8 +9,7 @@ from yarl import URL
 from aiotest_kit._errors import UsageError
 from aiotest_kit._matching.request_pattern import RequestPattern
 from aiotest_kit._matching.urls import WITHIN_SEGMENT, join_prefix
-
-from .conftest import ask, check, check_match
+from tests.support.requests import ask, check, check_match
 
 HERE = "http://api.test/v1/users"
 

@@ -14,8 +14,7 @@ from aiotest_kit._http.request import Request
 from aiotest_kit._matching.fields import fields_pattern
 from aiotest_kit._matching.request_pattern import RequestPattern
 from aiotest_kit._matching.values import MISSING, Exact, Subset
-
-from .conftest import ask, ask_json, check, check_match, long
+from tests.support.requests import ask, ask_json, check, check_match, long
 
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=cut"

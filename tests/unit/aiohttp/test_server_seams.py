@@ -9,8 +9,7 @@ from aiohttp import web, web_urldispatcher
 from aiohttp.test_utils import BaseTestServer
 
 from aiotest_kit._aiohttp import app_state, server, test_utils
-
-from .test_aiohttp_seams import find, shape, stays
+from tests.unit.aiohttp.test_client_seams import find, shape, stays
 
 FUNCTIONS = {
     "aiohttp.http:StreamWriter.__init__": "self, protocol, loop, on_chunk_sent=, on_headers_sent=",

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from aiotest_kit import Request, Router
 from aiotest_kit._server.pipeline import MOST_REQUESTS
-from tests.unit.test_server_protocol import GET, OK, connection, get, reply
+from tests.unit.server.test_protocol import GET, OK, connection, get, reply
 
 HANDSHAKE = get(
     "/ws",

@@ -21,8 +21,7 @@ from aiotest_kit._matching.values import MISSING, Exact, Subset
 from aiotest_kit._options import check_options
 from aiotest_kit._plugin.hooks import pytest_assertrepr_compare
 from aiotest_kit._reports.comparison import explain_comparison
-
-from .conftest import ask_json, check, check_match, long
+from tests.support.requests import ask_json, check, check_match, long
 
 
 class Colour(str, enum.Enum):

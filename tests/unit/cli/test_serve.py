@@ -15,7 +15,7 @@ from aiotest_kit import Router, UsageError
 from aiotest_kit.__main__ import main
 from aiotest_kit._cli.route_file import routes_in
 from aiotest_kit._cli.serve import parser, serve
-from tests.unit.conftest import ask
+from tests.support.requests import ask
 
 ROUTES = """{
   "routes": [
