@@ -1,7 +1,8 @@
 """What of aiohttp's server is not documented, and nothing else.
 
 One function or class for each seam. Each was checked on aiohttp 3.10.11, 3.11.18, 3.12.15, 3.13.5 and
-3.14.5, and `tests/unit/aiohttp` fails with "aiohttp moved ..." where a later one differs. Knows applications, runners and the server's protocol. Knows nothing of stubs or of what is recorded.
+3.14.5, and `tests/unit/aiohttp` fails with "aiohttp moved ..." where a later one differs. Knows applications,
+runners and the server's protocol. Knows nothing of stubs or of what is recorded.
 """
 
 from __future__ import annotations

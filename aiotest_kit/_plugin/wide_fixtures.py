@@ -25,7 +25,7 @@ __all__ = ["mock_fixture", "upstream_fixture"]
 def mock_fixture(
     *,
     scope: Scope = "session",
-    unmatched: Unmatched | None = None,
+    unmatched: Unmatched = "error",
     unused: Unused = "allow",
     name: str | None = None,
 ) -> Any:
@@ -37,8 +37,8 @@ def mock_fixture(
     Routes that wider fixtures add are for all tests; those of a test, and of its own fixtures, go with it,
     and what it took away or used up comes back. `calls` has the test's own. A request that no route answers,
     and an error in a handler, fail the test in which they came, also one that did not ask for the fixture;
-    what comes between two tests is told at the next teardown. `unmatched`, by default what the project says,
-    and `unused` are as for `@pytest.mark.aiotest`, which goes over them. With `unused="error"` a route that a
+    what comes between two tests is told at the next teardown. `unmatched` and `unused` are as for
+    `@pytest.mark.aiotest`, which goes over them; the ini file has no say. With `unused="error"` a route that a
     test adds must be called in it, and one that was there before in some test.
 
     Raises:
@@ -48,8 +48,7 @@ def mock_fixture(
     from .upstreams import check_scope
 
     check_scope("scope", scope)
-    given = {"unmatched": unmatched, "unused": unused}
-    settings = {key: value for key, value in given.items() if value is not None}
+    settings = {"unmatched": unmatched, "unused": unused}
     Policy().updated(settings, "mock_fixture()")
 
     @pytest.fixture(scope=scope_with_hooks(scope), name=name)

@@ -59,7 +59,7 @@ class DelegatedExchange:
         over: asyncio.Future[None],
     ) -> None:
         self.reply: ReplyReader = ReplyReader(method)
-        self.has_body = method != "HEAD"
+        self.has_body: bool = method != "HEAD"
         """Whether the reply has a body; what else is sent of one gets lost (RFC 9110, 9.3.2)."""
         self.note_failure = note_failure
         self.over = over

@@ -146,10 +146,10 @@ def test_handler_error(suite: Suite, door: str) -> None:
         ("unmatched='allow'", "", "", False),
         ("unmatched='allow'", "", "unmatched='error'", True),
         ("unmatched='error'", "aiotest_kit_unmatched = allow", "", True),
-        ("", "aiotest_kit_unmatched = allow", "", False),
+        ("", "aiotest_kit_unmatched = allow", "", True),
         ("", "", "unmatched='allow'", False),
     ],
-    ids=["default", "fixture", "marker over fixture", "fixture over ini", "ini", "marker"],
+    ids=["default", "fixture", "marker over fixture", "fixture over ini", "default over ini", "marker"],
 )
 def test_whose_setting(suite: Suite, settings: str, ini: str, marker: str, fails: bool) -> None:
     """What the marker says goes over the fixture's arguments, these over the project's."""
