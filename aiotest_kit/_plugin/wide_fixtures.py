@@ -37,9 +37,9 @@ def mock_fixture(
     Routes that wider fixtures add are for all tests; those of a test, and of its own fixtures, go with it,
     and what it took away or used up comes back. `calls` has the test's own. A request that no route answers,
     and an error in a handler, fail the test in which they came, also one that did not ask for the fixture;
-    what comes between two tests is told at the next teardown. `unmatched` and `unused` are as for
-    `@pytest.mark.aiotest`, which goes over them; the ini file has no say. With `unused="error"` a route that a
-    test adds must be called in it, and one that was there before in some test.
+    what comes between two tests is told at the next teardown. `unmatched` and `unused` are as for the marker
+    `@pytest.mark.aiotest`, which goes over them; the ini file has no say. With `unused="error"` a route that
+    a test adds must be called in it, and one that was there before in some test.
 
     Raises:
         UsageError: a scope or a setting is unknown.
