@@ -33,7 +33,7 @@ from .exchange import StubExchange
 from .stubs import Stub, StubbedHandlerCall, stubbed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from .._routing.calls import Calls
     from .._routing.route import Route
@@ -68,7 +68,7 @@ class Came(NamedTuple):
     """A request that has come to its end: its body, and all of its bytes."""
 
     body: bytes
-    pieces: list[bytes]
+    pieces: Sequence[bytes]
 
 
 class AppProtocol(FlowControl):

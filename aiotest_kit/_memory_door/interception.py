@@ -98,9 +98,7 @@ class RouterChain:
 class InterceptionDoor(MemoryDoor):
     """The memory connections of other people's sessions, while a mock is open."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.is_closed = False
+    is_closed = False
 
     def finder_now(self) -> Finder:
         """The routers that are asked where the request is made."""
@@ -129,8 +127,8 @@ class InterceptionDoor(MemoryDoor):
         """End all connections, each on its own loop, and the calls that have one or will want one."""
         self.is_closed = True
         stand_ins = [stand_in for reference in self.stand_ins if (stand_in := reference()) is not None]
-        loops = {peer.loop for peer in self.connections} | set(map(loop_of, stand_ins))
         if may_be_other_tasks():
+            loops = {peer.loop for peer in self.connections} | set(map(loop_of, stand_ins))
             running = running_loop()
             fail_calls_of(loops if running is None else {running, *loops})
         for stand_in in stand_ins:
@@ -172,7 +170,9 @@ def close_mock(mock: Mock) -> None:
                 detour.restore()
             door.close()
             door = None
-    cancel_tasks(mock.router.tasks)
+    tasks = mock.router.tasks
+    if tasks:
+        cancel_tasks(tasks)
 
 
 async def connect(

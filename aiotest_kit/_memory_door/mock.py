@@ -58,12 +58,11 @@ class Mock:
             raise UsageError(f"unmatched={unmatched!r}: policies are {', '.join(POLICIES)}")
         if unused not in (None, "error", "allow"):
             raise UsageError(f"unused={unused!r}: policies are error, allow")
-        for name, value in {"loopback": loopback, "isolated": isolated, "strict": strict}.items():
-            if not isinstance(value, bool):
-                raise UsageError(f"{name}= is True or False; got {one_line(value, 60)}")
+        if {type(loopback), type(isolated), type(strict)} != {bool}:
+            check_switches(loopback=loopback, isolated=isolated, strict=strict)
         if unused is not None and not strict:
             raise UsageError(f"unused={unused!r} goes with strict=True: else no route has to be called")
-        self._again = partial(Mock, router, unmatched, loopback, isolated, strict, unused)
+        self._given = router, unmatched, loopback, isolated, strict, unused
         self.router: Router = Router() if router is None else router
         self.unmatched: Unmatched = unmatched
         self.loopback = loopback
@@ -86,7 +85,7 @@ class Mock:
         Raises:
             UsageError: it is no function, or a generator.
         """
-        return decorated(function, self._again)
+        return decorated(function, partial(Mock, *self._given))
 
     def __enter__(self) -> Router:
         self.open()
@@ -147,7 +146,9 @@ class Mock:
         """Let the block fail by an error of a handler, or by what a strict mock minds; `exc` goes first."""
         __tracebackhide__ = True
         router = self.router
-        raise_handler_error(router.handler_errors[self._earlier_errors :], exc)
+        errors = router.handler_errors
+        if len(errors) > self._earlier_errors:
+            raise_handler_error(errors[self._earlier_errors :], exc)
         if not self.strict or exc is not None:
             return
         missed = router.misses[self._earlier_misses :] if self.unmatched == "error" else ()
@@ -171,6 +172,17 @@ class Mock:
     def open_here() -> tuple[Mock, ...]:
         """The open mocks that a request made here asks, in their order."""
         return mocks_here()
+
+
+def check_switches(**switches: object) -> None:
+    """Refuse what is neither True nor False.
+
+    Raises:
+        UsageError: something is.
+    """
+    for name, value in switches.items():
+        if not isinstance(value, bool):
+            raise UsageError(f"{name}= is True or False; got {one_line(value, 60)}")
 
 
 def check_router(router: object) -> None:

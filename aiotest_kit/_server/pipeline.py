@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from .._http.readers import declared_length
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .._http.body import BodyStream
     from .._http.readers import RequestReader
     from .._http.request import Request
@@ -31,20 +33,22 @@ EMPTY_LINE = b"\r\n\r\n"
 class Pipeline:
     """What a connection has brought, as far as it has not been answered yet."""
 
+    # What every pipeline begins with; one is made for each connection, in nearly every test.
+    _pieces: list[bytes] | None = None
+    """The bytes of the request that is still on its way."""
+    taken: Sequence[bytes] = ()
+    """Those of the request that was taken last; none behind the last one that waits."""
+    _known: Request | None = None
+    """The unfinished request whose length is known."""
+    _left = 0
+    """Bytes that its body still lacks; 0 where the end has to be looked for."""
+    _tail = b""
+    _shown: Request | None = None
+    """The unfinished request that was given by `take_head`."""
+
     def __init__(self, reader: RequestReader) -> None:
         self.reader = reader
-        self._waiting: deque[tuple[Request, list[bytes]]] = deque()
-        self._pieces: list[bytes] = []
-        """The bytes of the request that is still on its way."""
-        self.taken: list[bytes] = []
-        """Those of the request that was taken last; none behind the last one that waits."""
-        self._known: Request | None = None
-        """The unfinished request whose length is known."""
-        self._left = 0
-        """Bytes that its body still lacks; 0 where the end has to be looked for."""
-        self._tail = b""
-        self._shown: Request | None = None
-        """The unfinished request that was given by `take_head`."""
+        self._waiting: deque[tuple[Request, Sequence[bytes]]] = deque()
 
     def recall(self, data: bytes) -> Request | None:
         """The request that `data` is, taken at once, if nothing waits and the same bytes came before."""
@@ -73,7 +77,7 @@ class Pipeline:
     def take(self) -> Request | None:
         """The request that has waited longest, None if none waits."""
         if not self._waiting:
-            self.taken = []
+            self.taken = ()
             return None
         request, self.taken = self._waiting.popleft()
         return request
@@ -84,7 +88,7 @@ class Pipeline:
         if unfinished is None or unfinished is self._shown or self.reader.is_diverted:
             return None
         self._shown = unfinished
-        self.taken = []
+        self.taken = ()
         return unfinished
 
     def take_rest(self) -> list[bytes]:
@@ -92,7 +96,7 @@ class Pipeline:
         rest = list(self.taken)
         for _, pieces in self._waiting:
             rest.extend(pieces)
-        rest.extend(self._pieces)
+        rest.extend(self._pieces or ())
         rest.append(self.reader.upgrade or b"")
         self.clear()
         return rest
@@ -100,7 +104,7 @@ class Pipeline:
     def divert(self, request: Request, incoming: BodyStream) -> None:
         """Give the body of the request that was taken last to `incoming`, as it comes."""
         if self.reader.unfinished is request:
-            self._pieces = []
+            self._pieces = None
             self.reader.divert(incoming)
         else:
             incoming.feed(request.body)
@@ -109,8 +113,8 @@ class Pipeline:
     def clear(self) -> None:
         """Let go of all that has come."""
         self._waiting.clear()
-        self._pieces = []
-        self.taken = []
+        self._pieces = None
+        self.taken = ()
 
     @property
     def upgrades(self) -> bool:
@@ -129,12 +133,15 @@ class Pipeline:
 
     def _feed_piece(self, piece: bytes) -> None:
         reader = self.reader
-        self._pieces.append(piece)
+        if self._pieces is None:
+            self._pieces = [piece]
+        else:
+            self._pieces.append(piece)
         for request in reader.feed(piece):
-            self._waiting.append((request, self._pieces))
-            self._pieces = []
+            self._waiting.append((request, self._pieces or ()))
+            self._pieces = None
         if reader.is_idle or reader.is_diverted:
-            self._pieces = []
+            self._pieces = None
         unfinished = reader.unfinished
         if unfinished is not self._known:
             self._known = unfinished
