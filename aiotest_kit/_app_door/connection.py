@@ -26,7 +26,7 @@ from .._responders.web_response import no_response
 from .._routing.handler_errors import HandlerError
 from .._routing.route import Hit
 from .._server.exchange import open_streams
-from .._server.pipeline import Pipeline
+from .._server.pipelining import Pipeline
 from .._transport.flow_control import ClientGone, FlowControl
 from .calls import AppCall
 from .exchange import StubExchange

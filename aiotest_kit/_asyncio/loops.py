@@ -22,7 +22,7 @@ __all__ = [
     "NOTHING",
     "TRANSPORTS",
     "Ends",
-    "Held",
+    "LoopSnapshot",
     "address_text",
     "application_protocol",
     "before_close",
@@ -105,7 +105,7 @@ def address_text(address: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Held:
+class LoopSnapshot:
     """What a loop has at one time."""
 
     tasks: frozenset[asyncio.Task[Any]]
@@ -113,7 +113,7 @@ class Held:
     listening: frozenset[int]
 
     @classmethod
-    def by(cls, loop: Any) -> Held:
+    def by(cls, loop: Any) -> LoopSnapshot:
         """What a loop has now; loops of others than asyncio tell only of their tasks."""
         # uvloop has no selector, and the proactor of Windows is none.
         descriptors: Any = getattr(getattr(loop, "_selector", None), "get_map", dict)()
@@ -125,20 +125,20 @@ class Held:
             frozenset(fd for fd in descriptors if fd != own and fd not in transports and is_listening(fd)),
         )
 
-    def beyond(self, other: Held) -> Held:
+    def beyond(self, other: LoopSnapshot) -> LoopSnapshot:
         """What is here and not in another."""
-        return Held(
+        return LoopSnapshot(
             self.tasks - other.tasks, self.transports - other.transports, self.listening - other.listening
         )
 
-    def and_also(self, other: Held) -> Held:
+    def and_also(self, other: LoopSnapshot) -> LoopSnapshot:
         """What is in either."""
-        return Held(
+        return LoopSnapshot(
             self.tasks | other.tasks, self.transports | other.transports, self.listening | other.listening
         )
 
 
-NOTHING = Held(frozenset(), frozenset(), frozenset())
+NOTHING = LoopSnapshot(frozenset(), frozenset(), frozenset())
 
 
 def is_listening(fd: int) -> bool:

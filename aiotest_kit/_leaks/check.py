@@ -1,6 +1,6 @@
 """What a test leaves open: sessions, connectors, responses, tasks, connections and listening sockets.
 
-`LeakCheck` compares what a loop has before a test and after; `Makers` says who made it. Knows nothing of
+`LeakCheck` compares what a loop has before a test and after; `CreationLog` says who made it. Knows nothing of
 pytest.
 """
 
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .._aiohttp.client import is_idle
-from .._asyncio.loops import NOTHING, Held, address_text, application_protocol, ends_of
+from .._asyncio.loops import NOTHING, LoopSnapshot, address_text, application_protocol, ends_of
 from .._location import NOWHERE
-from .makers import Makers, Open
+from .creation_log import CreationLog, Open
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,15 +30,15 @@ SETTLING_TURNS = 10
 class LeakCheck:
     """One test on its loop, or on none: `begin`, then the test and the ends of its fixtures, then `end`."""
 
-    makers: Makers
+    makers: CreationLog
     loop: Any = None
-    _before: Held = NOTHING
+    _before: LoopSnapshot = NOTHING
 
     def begin(self, *, is_new: bool = False) -> None:
         """Take stock, unless the loop is new, and note from now on."""
         self.makers.begin(self.loop)
         if self.loop is not None and not is_new:
-            self._before = Held.by(self.loop)
+            self._before = LoopSnapshot.by(self.loop)
 
     @contextmanager
     def excusing(self) -> Iterator[None]:
@@ -64,14 +64,14 @@ class LeakCheck:
             self._before = NOTHING
         return [str(each) for each in dict.fromkeys(found)]
 
-    def _held(self) -> Held:
-        return NOTHING if self.loop is None or self.loop.is_closed() else Held.by(self.loop)
+    def _held(self) -> LoopSnapshot:
+        return NOTHING if self.loop is None or self.loop.is_closed() else LoopSnapshot.by(self.loop)
 
     def _found(self) -> list[Open]:
         """What is open now, or was dropped unclosed."""
         found = [*self.makers.left_open(), *self.makers.lost()]
         if self.loop is not None and not self.loop.is_closed():
-            new = Held.by(self.loop).beyond(self._before)
+            new = LoopSnapshot.by(self.loop).beyond(self._before)
             found += [*self._tasks(new), *self._listening(new), *self._connections(new)]
         return found
 
@@ -82,14 +82,14 @@ class LeakCheck:
         else:
             self.loop.stop()
 
-    def _tasks(self, new: Held) -> Iterator[Open]:
+    def _tasks(self, new: LoopSnapshot) -> Iterator[Open]:
         for task in new.tasks:
             coroutine: Any = task.get_coro()
             name = getattr(coroutine, "__qualname__", repr(coroutine))
             if not name.startswith(OF_CONNECTIONS) and not self.makers.excuses_task(task):
                 yield Open(f"task {name}", self.makers.place_of(task))
 
-    def _listening(self, new: Held) -> Iterator[Open]:
+    def _listening(self, new: LoopSnapshot) -> Iterator[Open]:
         """Sockets that listen: those that the loop has, and those noted, since not every loop tells."""
         places = dict.fromkeys(new.listening, NOWHERE)
         for server, made in self.makers.servers():
@@ -101,7 +101,7 @@ class LeakCheck:
             ends = ends_of(fd)
             yield Open(f"a socket that listens on {address_text(ends and ends[0])}", place)
 
-    def _connections(self, new: Held) -> Iterator[Open]:
+    def _connections(self, new: LoopSnapshot) -> Iterator[Open]:
         """Connections: those that the loop has, and those noted, since not every loop tells."""
         found = {descriptor_of(transport): (transport, NOWHERE) for transport in new.transports}
         for transport, made in self.makers.connections():

@@ -21,9 +21,9 @@ from .._responders.forward import RealConnector
 from .._routing.route import Hit
 from .._routing.table import Miss
 from .door import MemoryDoor
+from .in_flight import fail_calls_of
 from .network_policy import goes_out
 from .open_mocks import all_open, mocks_here, pop, push
-from .under_way import fail_calls_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

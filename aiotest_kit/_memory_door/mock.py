@@ -15,7 +15,7 @@ from .._reports.unmet import explain_left_out, explain_unanswered, ways_out
 from .._routing.handler_errors import raise_handler_error
 from .._routing.router import Router
 from .._text import one_line
-from .decorated import decorated
+from .decorator import decorated
 from .interception import close_mock, open_mock
 from .open_mocks import mocks_here
 

@@ -13,7 +13,7 @@ import pytest
 
 from .._errors import LeakWarning
 from .._leaks.check import LeakCheck
-from .._leaks.makers import Makers
+from .._leaks.creation_log import CreationLog
 from .loops import NoLoop, loop_scope_of, stack_of
 from .pytest_asyncio import RUNNER, has_runner
 from .settings import policy_of
@@ -36,7 +36,7 @@ class LeakPlugin:
     """
 
     def __init__(self) -> None:
-        self._makers = Makers()
+        self._makers = CreationLog()
         self._check: LeakCheck | None = None
         self._mode = "off"
         self._has_runner = False

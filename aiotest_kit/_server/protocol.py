@@ -32,7 +32,7 @@ from .._transport.flow_control import ClientGone, FlowControl
 from .delegation import DelegateProtocol, DelegateTransport, DelegatingExchange
 from .discarding import Discarding
 from .exchange import open_streams
-from .pipeline import Pipeline
+from .pipelining import Pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable

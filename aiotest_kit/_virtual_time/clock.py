@@ -22,7 +22,7 @@ from .._asyncio.loops import innermost_wait
 from .._asyncio.patching import replace_own
 from .._errors import UsageError, VirtualTimeError
 from .._text import join_names
-from .external import ExternalWaits
+from .external_waits import ExternalWaits
 
 if TYPE_CHECKING:
     from collections.abc import Callable

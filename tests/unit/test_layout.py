@@ -33,7 +33,7 @@ NOT_AIOHTTPS: dict[tuple[str, str], str] = {
     ("_location", "_getframe"): "sys",
     ("_plugin.hooks", "_fixtureinfo"): "pytest",
     ("_leaks.check", "_server"): "asyncio",
-    ("_leaks.makers", "_getframe"): "sys",
+    ("_leaks.creation_log", "_getframe"): "sys",
 }
 
 # What touches them, for a client and for a server.

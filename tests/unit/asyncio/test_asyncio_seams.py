@@ -25,7 +25,7 @@ PLACES = {
     "_transport.memory": "a transport has the mixin of asyncio's own, which `loop.sendfile` asks for",
     "_server.delegation": "and so has one that stands for another",
     "_virtual_time.clock": "the clock is a loop's",
-    "_virtual_time.external": "and so is what it waits for",
+    "_virtual_time.external_waits": "and so is what it waits for",
 }
 """The packages and modules that may touch private names of asyncio, and why."""
 

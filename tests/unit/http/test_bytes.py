@@ -19,7 +19,7 @@ from aiotest_kit._http.writers import (
     render,
     request_head,
 )
-from aiotest_kit._server.pipeline import Pipeline
+from aiotest_kit._server.pipelining import Pipeline
 
 API = Origin("http", "api.test", 80)
 

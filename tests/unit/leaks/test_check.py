@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from aiotest_kit._leaks.check import LeakCheck
-from aiotest_kit._leaks.makers import Makers
+from aiotest_kit._leaks.creation_log import CreationLog
 from aiotest_kit._location import shown_path
 
 pytestmark = pytest.mark.aiotest(leaks="off")
@@ -30,8 +30,8 @@ def here(lines: int) -> str:
 
 
 @pytest.fixture
-def makers() -> Iterator[Makers]:
-    makers = Makers()
+def makers() -> Iterator[CreationLog]:
+    makers = CreationLog()
     makers.open()
     yield makers
     makers.close()
@@ -59,7 +59,7 @@ def test_kind_of_loop_is_as_before() -> None:
     heard: list[str] = []
     before = dict(vars(Loop))
     loop = Loop()
-    makers = Makers()
+    makers = CreationLog()
     makers.open()
     check = LeakCheck(makers, loop)
     check.begin()
@@ -77,7 +77,7 @@ def test_kind_of_loop_is_as_before() -> None:
     loop.close()
 
 
-def test_other_loops(makers: Makers, loop: asyncio.AbstractEventLoop) -> None:
+def test_other_loops(makers: CreationLog, loop: asyncio.AbstractEventLoop) -> None:
     """Of a loop that a test makes beside its own, nothing is told."""
     check = LeakCheck(makers, loop)
     check.begin()
@@ -92,7 +92,7 @@ def test_other_loops(makers: Makers, loop: asyncio.AbstractEventLoop) -> None:
     other.close()
 
 
-def test_sessions_that_are_collected(makers: Makers, loop: asyncio.AbstractEventLoop) -> None:
+def test_sessions_that_are_collected(makers: CreationLog, loop: asyncio.AbstractEventLoop) -> None:
     """One that is dropped unclosed is told of, unless a wider fixture made it, or nobody knows who."""
     loop.set_exception_handler(lambda loop, context: None)
 
@@ -118,7 +118,7 @@ def test_sessions_that_are_collected(makers: Makers, loop: asyncio.AbstractEvent
     assert [f"ClientSession  made at {shown_path(__file__)}:{line}"] == check.end()
 
 
-def test_task_of_an_earlier_test(makers: Makers, loop: asyncio.AbstractEventLoop) -> None:
+def test_task_of_an_earlier_test(makers: CreationLog, loop: asyncio.AbstractEventLoop) -> None:
     """A task that failed in one test, and is dropped in the next on the same loop, is no leak of that one."""
 
     async def fail() -> None:
@@ -143,7 +143,7 @@ def test_task_of_an_earlier_test(makers: Makers, loop: asyncio.AbstractEventLoop
     ]
 
 
-def test_next_test(makers: Makers, loop: asyncio.AbstractEventLoop) -> None:
+def test_next_test(makers: CreationLog, loop: asyncio.AbstractEventLoop) -> None:
     """What one test was told of, another is not."""
     loop.set_exception_handler(lambda loop, context: None)
     check = LeakCheck(makers, loop)
@@ -155,7 +155,7 @@ def test_next_test(makers: Makers, loop: asyncio.AbstractEventLoop) -> None:
     assert [] == check.end()
 
 
-def test_what_was_open_is_let_go(makers: Makers, loop: asyncio.AbstractEventLoop) -> None:
+def test_what_was_open_is_let_go(makers: CreationLog, loop: asyncio.AbstractEventLoop) -> None:
     """A check that is over keeps nothing: a failure's traceback has it for as long as the report lasts."""
     before = loop.create_task(asyncio.Event().wait())
     check = LeakCheck(makers, loop)

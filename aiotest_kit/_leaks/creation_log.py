@@ -1,7 +1,7 @@
 """Where sessions, responses, tasks and connections are made, and whether a test or a wider fixture made them.
 
-`Makers` notes it, and what was dropped unclosed. aiohttp and asyncio are changed only while it is open. Knows
-aiohttp's sessions and asyncio's loops. Knows nothing of pytest.
+`CreationLog` notes it, and what was dropped unclosed. aiohttp and asyncio are changed only while it is open.
+Knows aiohttp's sessions and asyncio's loops. Knows nothing of pytest.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-__all__ = ["Made", "Makers", "Open"]
+__all__ = ["Created", "CreationLog", "Open"]
 
 NOT_USERS = (
     PACKAGE,
@@ -47,7 +47,7 @@ OPENING = ("create_connection", "create_unix_connection", "create_server", "crea
 
 
 @dataclass
-class Made:
+class Created:
     """Where something was made, and whether it is that of a wider fixture, which closes it."""
 
     reference: Callable[[], Any]
@@ -66,7 +66,7 @@ class Open:
         return f"{self.name}  made at {self.place}" if self.place.path else self.name
 
 
-class Makers:
+class CreationLog:
     """Notes what is made, from `open` to `close`, and what was dropped unclosed.
 
     Sessions, connectors and responses of any loop; tasks, connections and servers of a test's own, from
@@ -76,9 +76,9 @@ class Makers:
     def __init__(self) -> None:
         # All by identity: weak references are cleared before finalizers are called, by the garbage collector
         # always, and of an eager task from Python 3.13 on.
-        self._made: dict[int, Made] = {}
-        self._tasks: dict[int, Made] = {}
-        self._opened: dict[int, Made] = {}
+        self._made: dict[int, Created] = {}
+        self._tasks: dict[int, Created] = {}
+        self._opened: dict[int, Created] = {}
         self._lost: list[tuple[type, Open]] = []
         self._loop: Any = None
         self._kinds: set[type] = set()
@@ -162,7 +162,7 @@ class Makers:
             place = place_of_call() if is_call else place_now()
             if place is NOWHERE:
                 place = self.place_of(running_task())
-            self._made[id(made)] = Made(ref(made), place, self._is_excused())
+            self._made[id(made)] = Created(ref(made), place, self._is_excused())
             init(made, *args, **options)
 
         return noted
@@ -187,7 +187,7 @@ class Makers:
                 return create(loop, *args, **options)
             is_excused = self._is_excused()
             task = create(loop, *args, **options)
-            self._tasks[id(task)] = Made(ref(task), place_now(), is_excused)
+            self._tasks[id(task)] = Created(ref(task), place_now(), is_excused)
             return task
 
         return noted
@@ -202,7 +202,7 @@ class Makers:
                 place = self.place_of(running_task())
             opened = await open_it(loop, *args, **options)
             thing = opened[0] if isinstance(opened, tuple) else opened
-            self._opened[id(thing)] = Made(reference_to(thing), place, is_excused)
+            self._opened[id(thing)] = Created(reference_to(thing), place, is_excused)
             return opened
 
         return noted
@@ -243,15 +243,15 @@ class Makers:
         made = self._tasks.get(id(task))
         return made is not None and made.is_excused
 
-    def connections(self) -> Iterator[tuple[Any, Made]]:
+    def connections(self) -> Iterator[tuple[Any, Created]]:
         """The connections that were opened since and not closed."""
         return self._opened_as(lambda thing: not hasattr(thing, "sockets") and not thing.is_closing())
 
-    def servers(self) -> Iterator[tuple[Any, Made]]:
+    def servers(self) -> Iterator[tuple[Any, Created]]:
         """The servers that were opened since; of a closed one there are no sockets."""
         return self._opened_as(lambda thing: hasattr(thing, "sockets"))
 
-    def _opened_as(self, is_one: Callable[[Any], bool]) -> Iterator[tuple[Any, Made]]:
+    def _opened_as(self, is_one: Callable[[Any], bool]) -> Iterator[tuple[Any, Created]]:
         for made in list(self._opened.values()):
             thing = made.reference()
             if thing is not None and is_one(thing):

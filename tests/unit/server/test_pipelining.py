@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from aiotest_kit import Request, Router
-from aiotest_kit._server.pipeline import MOST_REQUESTS
+from aiotest_kit._server.pipelining import MOST_REQUESTS
 from tests.unit.server.test_protocol import GET, OK, connection, get, reply
 
 HANDSHAKE = get(
