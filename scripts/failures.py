@@ -6,7 +6,9 @@ python scripts/failures.py            # on the aiohttp that is installed
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import aiohttp
 
@@ -29,6 +31,9 @@ from aiotest_kit import (
     mock_session,
     virtual_time,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "failures.md"
 URL = "https://api.test/"
@@ -63,6 +68,7 @@ FAULTS = (
     BadHeader(),
     WrongEncoding("gzip"),
 )
+BEFORE_CONNECTION = (Refuse, DNSFailure, ConnectTimeout, TLSFailure)
 ATTRIBUTES = ("os_error", "errno", "strerror", "host", "port", "status", "message")
 INTRODUCTION = """\
 # Failures
@@ -82,6 +88,7 @@ async with mock_session(router) as session, session.get("http://api.test/") as r
 assert route.calls.one().attempts == 2
 ```
 
+{table}
 What happens before a connection (`Refuse`, `DNSFailure`, `ConnectTimeout`, `TLSFailure`) is the memory
 door's; all else works behind a socket too. `delay=` goes with these faults as well, and counts for the
 client's `connect` and `sock_connect` timeouts: what takes longer than they allow is a timeout.
@@ -149,16 +156,28 @@ def described(fault: object, exc: BaseException) -> str:
     return "\n".join([*lines, ""])
 
 
-def one_line(value: object) -> str:
-    """The repr of a value on one line."""
-    return " ".join(repr(value).split())
+def table(raised: Iterable[tuple[object, BaseException]]) -> str:
+    """What aiohttp raises for each fault, and through which doors, a line each."""
+    lines = ["| fault | aiohttp raises | doors |", "|---|---|---|"]
+    for fault, exc in raised:
+        # One that is in a module of its own is at the top level of aiohttp, too.
+        kind = f"{type(exc).__module__.partition('.')[0]}.{type(exc).__name__}".removeprefix("builtins.")
+        doors = "memory" if isinstance(fault, BEFORE_CONNECTION) else "memory, loopback, app"
+        lines.append(f"| [`{fault!r}`](#{anchor(fault)}) | `{kind}` | {doors} |")
+    return "\n".join([*lines, ""])
+
+
+def anchor(fault: object) -> str:
+    """The anchor of the section on a fault, as GitHub makes it of the title."""
+    return re.sub(r"[^\w-]", "", repr(fault).lower().replace(" ", "-"))
 
 
 async def page() -> str:
     """The whole page."""
-    sections = [described(fault, await raised_by(fault)) for fault in FAULTS]
+    raised = [(fault, await raised_by(fault)) for fault in FAULTS]
+    sections = [described(fault, exc) for fault, exc in raised]
     version = f"What follows was found with aiohttp {aiohttp.__version__}.\n\n"
-    return INTRODUCTION + version + "\n".join(sections)
+    return INTRODUCTION.replace("{table}", table(raised)) + version + "\n".join(sections)
 
 
 if __name__ == "__main__":
