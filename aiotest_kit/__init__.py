@@ -17,6 +17,7 @@ A request comes in from the top. Each package imports only from the lines below 
     _asyncio                                 tasks, waiting, lifespans; undocumented parts of asyncio
     _options  _functions                     checks of options, and of functions that users give
     _errors  _text  _location                exceptions; wording; places in user code
+    _secrets                                 what no text shows: tokens, passwords, cookies
 
 Names are imported when they are first used, so that a test run that does not need them does not pay for them.
 """

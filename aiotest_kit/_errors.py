@@ -18,6 +18,8 @@ from __future__ import annotations
 
 import aiohttp
 
+from ._secrets.masking import without_secrets
+
 __all__ = [
     "LeakWarning",
     "LoopMismatchError",
@@ -32,6 +34,9 @@ class UsageError(Exception):
     """A call of the kit that cannot work; the text says what would."""
 
     __module__ = "aiotest_kit"
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(without_secrets(text))
 
 
 class LoopMismatchError(UsageError):

@@ -1,15 +1,20 @@
-"""Wording that reports and messages share. Knows nothing else of the package."""
+"""Wording that reports and messages share: values in one line, without secrets. Knows nothing of the rest."""
 
 from __future__ import annotations
 
 from types import CodeType
 from typing import TYPE_CHECKING
 
+from ._secrets.masking import current
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
 __all__ = ["counted", "describe", "join_names", "one_line"]
+
+HUGE = 30_000
+"""Of the repr of a large value, only so much at both ends is looked at."""
 
 
 def join_names(names: Iterable[object]) -> str:
@@ -22,13 +27,22 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def one_line(value: object, limit: int = 200) -> str:
-    """The repr of a value, shortened in its middle to at most `limit` characters."""
+def one_line(value: object, limit: int = 200, part: str = "") -> str:
+    """The repr of a value without secrets, shortened in its middle to at most `limit` characters.
+
+    `part` is the part of a message that it is, such as `cookies`, if it is one.
+    """
+    secrets = current()
     try:
-        text = repr(value)
+        text = repr(secrets.masked(value, part=part))
     except Exception as exc:
         # A message has to come, whatever it is about: JSON may be nested too deep, an object half made.
         text = f"<{type(value).__name__}, whose repr raised {type(exc).__name__}>"
+    # Before it is shortened: a piece of a secret is not recognized.
+    if len(text) > 2 * HUGE:
+        text = f"{secrets.mask(text[:HUGE])} ... {secrets.mask(text[-HUGE:])}"
+    else:
+        text = secrets.mask(text)
     if len(text) <= limit:
         return text
     head = (limit - 5) * 2 // 3

@@ -44,10 +44,11 @@ MAP = """
     _asyncio
     _options  _functions
     _errors  _text  _location
+    _secrets
 """
 LINES = {name: number for number, names in enumerate(MAP.split("\n")) for name in names.split()}
 
-MAX_FLOORS = 12
+MAX_FLOORS = 13
 MAX_PACKAGE_LINES = 2300
 MAX_MODULE_LINES = 450
 MAX_FUNCTION_LINES = 50

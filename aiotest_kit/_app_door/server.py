@@ -206,6 +206,11 @@ class StubServer(PortlessServer):
         return () if self._stubs is None else self._stubs.never_called
 
     @property
+    def owed(self) -> tuple[Route, ...]:
+        """The stubs, those that a scope took back, too."""
+        return () if self._stubs is None else self._stubs.owed
+
+    @property
     def unfinished(self) -> tuple[str, ...]:
         """A report for each script of a stub of which the client left something out."""
         return () if self._stubs is None else self._stubs.unfinished

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from .._errors import UsageError
 from .._loopback_door.server import SocketProtocol
 from .._loopback_door.upstream import Upstream
+from .._secrets.masking import without_secrets
 from .._text import counted
 from .route_file import routes_in
 
@@ -138,6 +139,7 @@ def clock() -> str:
 
 
 def say(text: str) -> None:
-    """Print a text at once, also into a pipe; what is no text is shown escaped."""
+    """Print a text without secrets at once, also into a pipe; what is no text is shown escaped."""
+    text = without_secrets(text)
     encoding = sys.stdout.encoding or "utf-8"
     print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)

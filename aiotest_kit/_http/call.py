@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
+from .._secrets.masking import without_secrets
 from .body import MOST_KEPT
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class Call(Generic[R]):
             outcome = type(self.exception).__name__
         else:
             outcome = "no reply yet" if self.reply is None else str(self.reply.status)
-        return f"<Call {self.request.method} {self.request.url} -> {outcome}>"
+        return without_secrets(f"<Call {self.request.method} {self.request.url} -> {outcome}>")
 
     @property
     def answered_by(self) -> Any:

@@ -16,6 +16,7 @@ import aiohttp
 from multidict import CIMultiDict, CIMultiDictProxy, MultiDict, MultiDictProxy
 from yarl import URL
 
+from .._secrets.masking import without_secrets
 from .._text import one_line
 from .body import body_cut
 from .content_coding import decompressed
@@ -163,7 +164,7 @@ class Request:
         return request
 
     def __repr__(self) -> str:
-        return f"<Request {self.method} {self.url}>"
+        return without_secrets(f"<Request {self.method} {self.url}>")
 
     @property
     def url(self) -> URL:
@@ -249,7 +250,7 @@ class Request:
             return load_json(self.content)
         except json.JSONDecodeError as exc:
             wrong = f"{exc.msg} in the body {one_line(self.content, 60)} of {self.method} {self.url}"
-            raise json.JSONDecodeError(wrong, exc.doc, exc.pos) from None
+            raise json.JSONDecodeError(without_secrets(wrong), exc.doc, exc.pos) from None
 
     def json_or(self, missing: object) -> object:
         """The body parsed as JSON, once for all who ask and so not to be changed; `missing` if it is none."""

@@ -20,6 +20,7 @@ from .._errors import LoopMismatchError, UsageError
 from .._http.request import Origin
 from .._routing.handler_errors import raise_handler_error
 from .._routing.router import Router
+from .._secrets.masking import without_secrets
 from .._text import counted, one_line
 from .._transport.certificates import Authority, Tls
 from .._transport.listener import TcpAddress, UnixAddress
@@ -340,5 +341,6 @@ class Upstream(Router):
 def warn_of(calls: list[Call[Route]]) -> None:
     """Name the answers that did not end when they had to."""
     for call in calls:
-        text = f"the answer to {call.request.method} {call.request.url} by {call.route!r} did not end in time"
+        asked = without_secrets(f"{call.request.method} {call.request.url}")
+        text = f"the answer to {asked} by {call.route!r} did not end in time"
         warnings.warn(f"{text}; its connection was cut", RuntimeWarning, stacklevel=4)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, TypedDict
 
 from .._errors import UsageError
 from .._options import check_options
+from .._secrets.masking import without_secrets
 from .._text import join_names, one_line
 from .fields import Fields, FieldsPattern, Pairs, as_list, body_as_sent, fields_pattern, is_whole, pairs_of
 from .urls import ANY_URL, UrlLike, UrlPattern, UrlRegex, url_pattern
@@ -240,8 +241,8 @@ class RequestPattern:
 
     `parts` are the patterns of its parts, cheapest first: the method, the URL, then whatever was given.
     `methods` are upper case, none for any; `query_pairs` are parameters that each request that matches has.
-    `option_names` are the options that were given. `needs_body` says that the head of a request does not
-    tell whether it matches: a body is asked for, or `where`, which may look at it.
+    `options` are those that were given, `option_names` their names. `needs_body` says that the head of a
+    request does not tell whether it matches: a body is asked for, or `where`, which may look at it.
 
     Raises:
         UsageError: what can never match, and options that are unknown or exclude each other.
@@ -251,10 +252,10 @@ class RequestPattern:
         "_checks",
         "_head_checks",
         "_method",
-        "_options",
         "methods",
         "needs_body",
         "option_names",
+        "options",
         "parts",
         "query_pairs",
         "url",
@@ -272,7 +273,7 @@ class RequestPattern:
         if len(bodies) > 1:
             raise UsageError(f"a request has one body; give only one of: {join_names(bodies)}")
         self._method = method_pattern(method)
-        self._options = given
+        self.options = given
         self.option_names: tuple[str, ...] = tuple(given)
         self.url: UrlPattern | UrlRegex
         self.url, url_query = url_pattern(url)
@@ -289,9 +290,9 @@ class RequestPattern:
         self._head_checks = self._checks[: len(head)]
 
     def __str__(self) -> str:
-        return (
-            "any request" if not self.methods and self.url is ANY_URL else f"{self._method} {self.url.text}"
-        )
+        if not self.methods and self.url is ANY_URL:
+            return "any request"
+        return without_secrets(f"{self._method} {self.url.text}")
 
     def __repr__(self) -> str:
         return f"<RequestPattern {self.describe()}>"
@@ -330,7 +331,7 @@ class RequestPattern:
 
     def describe(self) -> str:
         """The method and URL, and what else is asked: `GET /users with query {'page': '2'}`."""
-        options = [f"{name} {one_line(value, 60)}" for name, value in self._options.items()]
+        options = [f"{name} {one_line(value, 60, name)}" for name, value in self.options.items()]
         return f"{self} with {join_names(options)}" if options else str(self)
 
 

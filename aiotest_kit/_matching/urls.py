@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from base64 import b64encode
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
@@ -341,13 +340,10 @@ def parse_origin(text: str, scheme: str, authority: str) -> OriginPattern:
         raise UsageError(f"{text!r}: unknown scheme {scheme!r}; schemes are: {join_names(known)}")
     if "@" in authority:
         userinfo, _, host = authority.rpartition("@")
-        login, _, password = userinfo.partition(":")
-        # As aiohttp encodes them.
-        credentials = f"{unquote(login)}:{unquote(password)}".encode("latin1", "replace")
-        header = {"Authorization": f"Basic {b64encode(credentials).decode()}"}
+        login = unquote(userinfo.partition(":")[0])
         raise UsageError(
             f"{text!r}: credentials are sent as a header; write {text.replace(authority, host, 1)!r} and "
-            f"headers={header}"
+            f"headers={{'Authorization': aiohttp.BasicAuth({login!r}, ...).encode()}}"
         )
     if "{" in authority or "}" in authority:
         raise UsageError(f"{text!r}: a template starts at the path; '*' stands for any host")

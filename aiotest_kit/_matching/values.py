@@ -25,6 +25,7 @@ from uuid import UUID
 
 from .._errors import UsageError
 from .._functions import check_arguments
+from .._secrets.masking import Around
 from .._text import one_line
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Mismatch:
     actual: object
 
 
-class Matcher:
+class Matcher(Around):
     """A value that equals what it matches, as JSON: `response == Subset({"id": 7})`."""
 
     __slots__ = ()
@@ -106,6 +107,10 @@ class Exact(Matcher):
 
     value: object
 
+    def around(self, change: Callable[[object], object], /) -> Exact:
+        """One around what a function makes of the value; for reports."""
+        return Exact(change(self.value))
+
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Subset(Matcher):
@@ -118,6 +123,10 @@ class Subset(Matcher):
     """
 
     value: object
+
+    def around(self, change: Callable[[object], object], /) -> Subset:
+        """One around what a function makes of the value; for reports."""
+        return Subset(change(self.value))
 
 
 class Pattern(ABC):

@@ -15,6 +15,7 @@ import pytest
 
 from .pytest_asyncio import has_pytest_asyncio
 from .registration import register_once
+from .secrets import add_options, begin_run, begin_test, hide_secrets
 from .state import WATCH, WIDE, being_set_up, has_traceback, mock_of
 
 if TYPE_CHECKING:
@@ -54,11 +55,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(
         "aiotest_kit_leaks", "what a test leaves open: off (default), warn, or error", default="off"
     )
+    add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """The marker, and the fixtures that need pytest-asyncio."""
     config.addinivalue_line("markers", MARKER)
+    begin_run(config)
     if has_pytest_asyncio(config.pluginmanager):
         # Before tests are collected: up to 1.1, pytest-asyncio looks for its fixtures only then.
         register_once(config.pluginmanager, LOOP_FIXTURES)
@@ -96,7 +99,8 @@ def register_leak_check(manager: pytest.PytestPluginManager) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Note what came to wider mocks since the last test."""
+    """Note what came to wider mocks since the last test, and number its secrets anew."""
+    begin_test()
     if WIDE in item.config.stash:
         item.config.stash[WIDE].start()
 
@@ -206,6 +210,7 @@ def pytest_runtest_makereport(
             from .longrepr import add_sections
 
             add_sections(report, watch.sections(call.excinfo.value if call.excinfo else None))
+        hide_secrets(report, watch)
         if report.when == "teardown":
             watch.reported()
     return report

@@ -17,8 +17,9 @@ import pytest
 
 from .._asyncio.tasks import cancel_tasks
 from .._location import PACKAGE
-from .._reports.call_log import timeline
+from .._reports.call_log import timeline, title
 from .._reports.unmet import explain_left_out, explain_unanswered, ways_out
+from .._secrets.masking import without_secrets
 
 if TYPE_CHECKING:
     import asyncio
@@ -53,6 +54,11 @@ class Watched(Protocol):
     @property
     def never_called(self) -> Sequence[Route]:
         """The routes that had to be called, and were not."""
+        ...
+
+    @property
+    def owed(self) -> Sequence[Route]:
+        """All its routes, those that a scope took back, too."""
         ...
 
     @property
@@ -203,8 +209,10 @@ class Watch:
         """What came to a router since it was last asked."""
         calls, misses, errors = router.calls, router.misses, router.handler_errors
         before = self._told.get(id(router), (0, 0, 0))
-        self._told[id(router)] = len(calls), len(misses), len(errors)
-        return News(calls[before[0] :], misses[before[1] :], errors[before[2] :])
+        dropped: int = getattr(calls, "dropped", 0)
+        self._told[id(router)] = len(calls) + dropped, len(misses), len(errors)
+        new = calls[max(0, before[0] - dropped) :] if before[0] else calls
+        return News(new, misses[before[1] :], errors[before[2] :])
 
 
 def handler_errors(routers: Iterable[Watched]) -> list[HandlerError]:
@@ -229,7 +237,7 @@ def failure(texts: list[str]) -> BaseException | None:
 
 def left_waiting(call: Call[Any]) -> str:
     """A call that was still waiting when its test was over."""
-    asked = f"{call.request.method} {call.request.url}"
+    asked = title(call)
     return f"a call still waited when its test was over, and was let go: {asked} for {call.route!r}"
 
 
@@ -250,7 +258,7 @@ def described(error: HandlerError) -> str:
 
 def asked(error: HandlerError) -> str:
     """The request that was being answered."""
-    return f"while answering {error.request.method} {error.request.url}"
+    return without_secrets(f"while answering {error.request.method} {error.request.url}")
 
 
 def causes(exc: BaseException | None) -> Iterator[BaseException]:

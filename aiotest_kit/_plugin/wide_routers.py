@@ -154,6 +154,11 @@ class PartOfTest:
         return [route for route in self._added if route.is_unmet]
 
     @property
+    def owed(self) -> tuple[Route, ...]:
+        """The routes that are there for the test."""
+        return self.wide.router.owed
+
+    @property
     def unfinished(self) -> list[str]:
         """A report for each unfinished script of the routes that the test added."""
         return [report for route in self._added for report in route.unfinished()]

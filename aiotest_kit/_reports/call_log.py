@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .._http.call import Call
+from .._secrets.masking import without_secrets
 from .._text import counted
+from .secrets import learn_pattern, learn_request
 from .text import explain_mismatches
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ AnyCall: TypeAlias = Call[Any]
 
 def explain_no_call(pattern: RequestPattern, calls: Iterable[AnyCall]) -> str:
     """That no call is as asked, and how the three nearest differ."""
+    learn_pattern(pattern)
     compared = [(list(pattern.differences(call.request)), call) for call in calls]
     nearest = sorted(compared, key=lambda pair: len(pair[0]))[:3]
     lines = [f"no call is {pattern.describe()}"]
@@ -33,6 +36,7 @@ def explain_no_call(pattern: RequestPattern, calls: Iterable[AnyCall]) -> str:
     else:
         lines.append(f"  nearest of {counted(len(compared), 'call')}:")
     for number, (differences, call) in enumerate(nearest, 1):
+        learn_request(call.request)
         lines.append(f"  {number}. {title(call)}")
         lines.append(explain_mismatches(differences, "       "))
     return "\n".join(lines) + not_in_log(calls)
@@ -56,7 +60,7 @@ def listing(calls: Iterable[AnyCall]) -> str:
 
 def title(call: AnyCall) -> str:
     """A call in a line."""
-    return f"{call.request.method} {call.request.url}"
+    return without_secrets(f"{call.request.method} {call.request.url}")
 
 
 def route_title(route: Any) -> str:

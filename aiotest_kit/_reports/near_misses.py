@@ -11,8 +11,10 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from .._matching.urls import PLACEHOLDER
+from .._secrets.masking import without_secrets
 from .._text import counted, one_line
 from .hints import hints
+from .secrets import learn_pattern, learn_request
 from .text import cells, columns, explain_mismatches
 
 if TYPE_CHECKING:
@@ -189,7 +191,7 @@ def explain_miss(request: Request, routes: Iterable[R], limit: int = 3) -> str:
     `routes` are all there are, in order of addition.
     """
     every = list(routes)
-    lines = [f"no route answered {request.method} {request.url}"]
+    lines = [f"no route answered {asked(request)}"]
     if not every:
         return "\n".join([*lines, "  there are no routes"])
     spent = [route for route in every if route.exhausted and compared(request, route).is_match]
@@ -227,6 +229,8 @@ def explain_not_called(route: Explained, calls: Sequence[Came]) -> str:
     near = nearest_request(route, came)
     if near is None:
         return ""
+    learn_pattern(route.pattern)
+    learn_request(near.request)
     differences = explain_mismatches(near.mismatches[:SHOWN_MISMATCHES]).splitlines()
     return "".join(
         [
@@ -246,6 +250,10 @@ def listed(
     routes: Sequence[Explained], near: Sequence[Near[R] | None], notes: Sequence[list[str]]
 ) -> Iterator[str]:
     """Numbered routes, each with its notes and with what differs; the columns run through all of them."""
+    for route in routes:
+        learn_pattern(route.pattern)
+    for request in {id(entry.request): entry.request for entry in near if entry}.values():
+        learn_request(request)
     shown_of = [entry.mismatches[:SHOWN_MISMATCHES] if entry else () for entry in near]
     table = columns([cells(mismatch) for mismatches in shown_of for mismatch in mismatches])
     rows = zip(titles(routes), near, shown_of, notes, strict=True)
@@ -262,7 +270,7 @@ def titles(routes: Sequence[Explained]) -> list[str]:
     return columns(
         [
             (
-                f"{method_of(route):<{width}} {route.pattern.url.text}",
+                f"{method_of(route):<{width}} {without_secrets(route.pattern.url.text)}",
                 f'"{route.name}"' if route.name else "",
                 route.location,
             )
@@ -292,7 +300,7 @@ def came_nearest(near: Near[R] | None, calls: Iterable[Came]) -> list[str]:
     """The request that came nearest to a route, and why the route did not answer it, if it matches."""
     if near is None:
         return []
-    request = f"{near.request.method} {near.request.url}"
+    request = asked(near.request)
     if not near.is_match:
         return [f"nearest: {request}"]
     answered_by = next((call.answered_by for call in calls if call.request is near.request), None)
@@ -312,4 +320,9 @@ def spent_route(route: Explained) -> str:
 def on_one_line(route: Explained) -> str:
     """A route with its name and its place."""
     name = f' "{route.name}"' if route.name else ""
-    return f"{method_of(route)} {route.pattern.url.text}{name} ({route.location})"
+    return f"{method_of(route)} {without_secrets(route.pattern.url.text)}{name} ({route.location})"
+
+
+def asked(request: Request) -> str:
+    """The method and the URL of a request."""
+    return without_secrets(f"{request.method} {request.url}")

@@ -88,9 +88,8 @@ class Asserted(Generic[C]):
         """Fail unless there was one call."""
         if self.call_count != 1:
             shown = listing(self.calls) or self._came_nearest()
-            raise AssertionError(
-                f"{self._owner} was called {counted(self.call_count, 'time')}, not once{shown}"
-            )
+            times = counted(self.call_count, "time")
+            raise AssertionError(f"{self._owner} was called {times}, not once{shown}")
 
     def assert_not_called(self) -> None:
         """Fail if there was a call."""

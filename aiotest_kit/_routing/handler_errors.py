@@ -6,6 +6,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .._text import one_line
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -34,8 +36,8 @@ def raise_handler_error(errors: Sequence[HandlerError], exc: BaseException | Non
     """
     if not errors or errors[0].exception is exc:
         return
-    error = errors[0]
+    kept = errors[0]
     if exc is None:
-        raise error.exception
+        raise kept.exception
     if sys.version_info >= (3, 11):  # pragma: no branch - Python 3.10 has no notes
-        exc.add_note(f"a handler failed before: {error.exception!r} while answering {error.request!r}")
+        exc.add_note(f"a handler failed before: {one_line(kept.exception)} while answering {kept.request!r}")

@@ -16,6 +16,7 @@ from aiohttp import WSMessage, WSMsgType, web
 from .._asyncio.waiters import Waiters
 from .._errors import UsageError
 from .._http.json_text import load_json
+from .._secrets.masking import without_secrets
 from .._text import one_line
 
 if TYPE_CHECKING:
@@ -149,7 +150,8 @@ class WebSocketConnection:
 
     def __repr__(self) -> str:
         state = f"closed with {self.close_code}" if self.closed else "open"
-        return f"<WebSocketConnection {self.request.url} {state}, {len(self.messages)} messages>"
+        asked = without_secrets(str(self.request.url))
+        return f"<WebSocketConnection {asked} {state}, {len(self.messages)} messages>"
 
     @property
     def messages(self) -> list[WebSocketMessage]:

@@ -17,6 +17,7 @@ from .._http.json_text import load_json
 from .._http.reply import checked_delay
 from .._matching.values import MISSING, Exact, Mismatch, Subset, check_expected, compare
 from .._reports.text import explain_mismatches
+from .._secrets.masking import without_secrets
 from .._text import one_line
 from .connection import LONGEST_REASON, THE_END, said
 
@@ -97,7 +98,7 @@ def scripted(
     """
 
     async def talk(connection: WebSocketConnection) -> None:
-        progress = Progress(title(), steps)
+        progress = Progress(without_secrets(title()), steps)
         begun(progress)
         connection.reads()
         reading = asyncio.ensure_future(connection.read_all())

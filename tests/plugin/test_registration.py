@@ -151,8 +151,8 @@ HEAVY = ("aiohttp", "httptools", "multidict", "yarl", "asyncio")
 def test_it(request):
     assert request.config.pluginmanager.has_plugin("aiotest_kit.pytest_plugin")
     assert [] == [name for name in HEAVY if name in sys.modules]
-    own = ("", ".hooks", ".pytest_asyncio", ".registration", ".state", ".wide_fixtures", ".with_hooks")
-    assert {"", ".fixtures", ".pytest_plugin", *(f"._plugin{name}" for name in own)} == {
+    own = "hooks pytest_asyncio registration secrets state wide_fixtures with_hooks".split()
+    assert {"", ".fixtures", ".pytest_plugin", "._plugin", *(f"._plugin.{name}" for name in own)} == {
         name[len("aiotest_kit"):] for name in sys.modules if name.startswith("aiotest_kit")
     }
 """
