@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from .._errors import UsageError
+from .._http.content_coding import decompressed
 from .._http.multipart import Part
 from .._http.reply import Reply
 from .._matching.values import Matcher
@@ -49,13 +51,13 @@ def learn_request(request: Request) -> None:
         secrets.learn(value)
     if not request.body:
         return
-    # The body may be anything.
-    with suppress(LookupError, ValueError):
+    learn_text(text_of(request))
+    # The body may be anything, and only the beginning of it be kept.
+    with suppress(LookupError, ValueError, UsageError):
         if request.content_type == FORM or request.content_type.startswith("multipart/"):
             for name, field in request.post().items():
                 text = field.text() if isinstance(field, Part) else field
                 secrets.learn_named(name, text, "form")
-        learn_text(request.text())
 
 
 def learn_reply(reply: Reply) -> None:
@@ -65,8 +67,15 @@ def learn_reply(reply: Reply) -> None:
         secrets.learn_named(name, value)
         secrets.learn_text(value)
     if reply.body:
-        with suppress(ValueError):
-            learn_text(reply.text())
+        learn_text(text_of(reply))
+
+
+def text_of(message: Request | Reply) -> str:
+    """A body as text, as far as it is kept."""
+    with suppress(LookupError, ValueError, UsageError):
+        return message.text()
+    codings = message.headers.get("Content-Encoding", "")
+    return decompressed(codings, message.body).decode("utf-8", "replace")
 
 
 def learn_message(data: object) -> None:
