@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import unquote
 
+import aiohttp
 from yarl import URL
 
 from .._errors import UsageError
@@ -332,6 +333,14 @@ def parse_query(text: str) -> Iterable[tuple[str, str]]:
     return URL.build(path="/", query_string=text, encoded=True).query.items()
 
 
+BASIC_AUTH = (
+    "aiohttp.encode_basic_auth({}, ...)"
+    if hasattr(aiohttp, "encode_basic_auth")
+    else "aiohttp.BasicAuth({}, ...).encode()"
+)
+"""How one writes credentials for the installed aiohttp: from 3.14 on, `BasicAuth` is deprecated."""
+
+
 def parse_origin(text: str, scheme: str, authority: str) -> OriginPattern:
     """The origin that a scheme and an authority name; `text` is the whole URL, for the complaints."""
     scheme_name = scheme.lower()
@@ -343,7 +352,7 @@ def parse_origin(text: str, scheme: str, authority: str) -> OriginPattern:
         login = unquote(userinfo.partition(":")[0])
         raise UsageError(
             f"{text!r}: credentials are sent as a header; write {text.replace(authority, host, 1)!r} and "
-            f"headers={{'Authorization': aiohttp.BasicAuth({login!r}, ...).encode()}}"
+            f"headers={{'Authorization': {BASIC_AUTH.format(repr(login))}}}"
         )
     if "{" in authority or "}" in authority:
         raise UsageError(f"{text!r}: a template starts at the path; '*' stands for any host")
