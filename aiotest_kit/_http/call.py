@@ -36,6 +36,11 @@ class Client(NamedTuple):
     proxy: URL | None
     server_hostname: str | None
 
+    def __repr__(self) -> str:
+        # A proxy's URL may have a password.
+        asked = (f"{name}={value!r}" for name, value in zip(self._fields, self, strict=True))
+        return without_secrets(f"Client({', '.join(asked)})")
+
 
 class Tunnel:
     """A tunnel that a client asked a proxy for, with a CONNECT (RFC 9110, 9.3.6); `request` is that."""

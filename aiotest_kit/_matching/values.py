@@ -25,7 +25,7 @@ from uuid import UUID
 
 from .._errors import UsageError
 from .._functions import check_arguments
-from .._secrets.masking import Around
+from .._secrets.masking import Around, current
 from .._text import one_line
 
 if TYPE_CHECKING:
@@ -48,6 +48,10 @@ __all__ = [
     "unwrap",
     "value_matches",
 ]
+
+
+NAMED_PARTS = ("headers", "query", "cookies", "form", "multipart")
+LAST_KEY = r"""(?:\.(\w+)|\[(?:'|")(.*)(?:'|")\])(?:\[[\d*]+\])*$"""
 
 
 class Missing:
@@ -76,6 +80,20 @@ class Mismatch:
     path: str
     expected: object
     actual: object
+
+    def __repr__(self) -> str:
+        secrets, name, part = current(), self.name, self.part
+        expected, actual = (secrets.masked(each, name, part) for each in (self.expected, self.actual))
+        values = f"{part!r}, path={self.path!r}, expected={expected!r}, actual={actual!r}"
+        return secrets.mask(f"Mismatch(part={values})")
+
+    @property
+    def name(self) -> str:
+        """The name of a header, parameter or field, or the last key of a JSON path; empty without one."""
+        if self.part in NAMED_PARTS:
+            return self.path
+        key = re.search(LAST_KEY, self.path)
+        return (key[1] or key[2]) if key else ""
 
 
 class Matcher(Around):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING
 
 from .._matching.values import Mismatch, is_predicate
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 __all__ = ["cells", "columns", "explain_mismatches"]
 
 
-NAMED_PARTS = ("headers", "query", "cookies", "form", "multipart")
-LAST_KEY = re.compile(r"""(?:\.(\w+)|\[(?:'|")(.*)(?:'|")\])(?:\[[\d*]+\])*$""")
 WIDEST_VALUE = 60
 WIDEST_COLUMN = 40
 # Of a shortened value, so much is seen of its beginning, quotes and escapes aside.
@@ -37,20 +34,12 @@ def cells(mismatch: Mismatch) -> tuple[str, ...]:
     """A difference as a row of a table."""
     what = f"{mismatch.part} {mismatch.path}".strip()
     # Before they are shortened: a piece of a secret is not recognized.
-    name = name_of(mismatch)
-    expected, actual = (masked(each, name, mismatch.part) for each in (mismatch.expected, mismatch.actual))
+    name, part = mismatch.name, mismatch.part
+    expected, actual = masked(mismatch.expected, name, part), masked(mismatch.actual, name, part)
     window = windows(expected, actual)
     if window is None:
         return what, f"expected {shown(expected)}", f"actual {shown(actual)}"
     return what, f"expected {window[0]}", f"actual {window[1]} ({window[2]})"
-
-
-def name_of(mismatch: Mismatch) -> str:
-    """The name of a header, parameter or field, or the last key of a JSON path; empty where there is none."""
-    if mismatch.part in NAMED_PARTS:
-        return mismatch.path
-    key = LAST_KEY.search(mismatch.path)
-    return (key[1] or key[2]) if key else ""
 
 
 def masked(value: object, name: str, part: str) -> object:

@@ -2,15 +2,18 @@
 
 import gzip
 import json
+import re
 from collections.abc import Iterator
 
+import aiohttp
 import pytest
 from yarl import URL
 
 from aiotest_kit import Exact, Reply, Subset
+from aiotest_kit._http.call import Call, Client, Tunnel
 from aiotest_kit._http.request import Origin, Request
 from aiotest_kit._matching.request_pattern import RequestPattern
-from aiotest_kit._reports.secrets import learn_answer, learn_message, learn_pattern, learn_request
+from aiotest_kit._reports.secrets import learn_answer, learn_call, learn_message, learn_pattern, learn_request
 from aiotest_kit._secrets.masking import Secrets, use
 
 SECRET = "pl4nted-one"
@@ -95,10 +98,21 @@ def test_messages(secrets: Secrets, data: object) -> None:
         {"body": JSON},
         {"body": JSON.decode()},
         {"multipart": [("token", SECRET)]},
+        {"json": {"a": 7, "token": [None, SECRET]}},
     ],
-    ids=range(10),
+    ids=range(11),
 )
 def test_patterns(secrets: Secrets, match: dict[str, object]) -> None:
     """In whatever a route expects."""
     learn_pattern(RequestPattern("POST", match.pop("url", "/x"), **match))  # type: ignore[arg-type]
     assert SECRET not in secrets.mask(f"a {SECRET} b")
+
+
+def test_calls(secrets: Secrets) -> None:
+    """In what a client asked a proxy for, and in the proxy's URL."""
+    tunnel = Tunnel(request(Proxy_Authorization=f"Bearer {SECRET}"))
+    proxy = URL("http://ada:pl4nted-two@proxy.test/")
+    client = Client(aiohttp.ClientTimeout(), True, proxy, None)
+    learn_call(Call(request(), None, 0.0, client, tunnel))
+    assert "a b c" == re.sub(r"\u2039secret \d\u203a", "b", secrets.mask(f"a {SECRET} c"))
+    assert "pl4nted" not in secrets.mask("pl4nted-two")

@@ -7,10 +7,14 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, quote_plus, urlencode
 
+import aiohttp
 import pytest
 from multidict import CIMultiDict
+from yarl import URL
 
 from aiotest_kit import Exact, Subset
+from aiotest_kit._http.call import Client
+from aiotest_kit._matching.values import Mismatch
 from aiotest_kit._secrets.masking import MOST_KNOWN, Secrets, current, use, without_secrets
 from aiotest_kit._secrets.names import is_secret
 from aiotest_kit._text import one_line
@@ -331,6 +335,12 @@ def test_pieces(secrets: Secrets, text: str, expected: str) -> None:
     assert expected == secrets.mask(text)
 
 
+def test_overlapping(secrets: Secrets) -> None:
+    """Where two overlap, both are masked, as one."""
+    secrets.learn("words sk_live_")
+    assert f"two {M1}!" == secrets.mask("two words sk_live_4eC39HqLyjWD!")
+
+
 def test_not_too_many_are_known(secrets: Secrets) -> None:
     """In a process that goes on and on, what was learned first is forgotten."""
     for number in range(MOST_KNOWN):
@@ -470,3 +480,38 @@ def patience(request: pytest.FixtureRequest) -> Any:
     before = process_time()
     yield
     assert process_time() - before < 5
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (
+            Mismatch("headers", "X-Api-Key", "abc", "def"),
+            f"Mismatch(part='headers', path='X-Api-Key', expected='{M1}', actual='{M2}')",
+        ),
+        (
+            Mismatch("json", "$.a.token[0]", "abc", 7),
+            f"Mismatch(part='json', path='$.a.token[0]', expected='{M1}', actual=7)",
+        ),
+        (
+            Mismatch("json", "$['api key']", "abc", "a"),
+            f"Mismatch(part='json', path=\"$['api key']\", expected='{M1}', actual='{M2}')",
+        ),
+        (
+            Mismatch("json", "$[0]", "abc", "a"),
+            "Mismatch(part='json', path='$[0]', expected='abc', actual='a')",
+        ),
+        (
+            Client(aiohttp.ClientTimeout(7), True, URL("http://ada:abc@proxy.test/"), None),
+            f"Client(timeout={aiohttp.ClientTimeout(7)!r}, ssl=True, "
+            f"proxy=URL('http://ada:{M1}@proxy.test/'), server_hostname=None)",
+        ),
+    ],
+)
+def test_reprs(value: object, text: str) -> None:
+    """The repr of a difference, and of what a client asked of its connection, has no secret."""
+    end = use(Secrets())
+    try:
+        assert text == repr(value)
+    finally:
+        end()
