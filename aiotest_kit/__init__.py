@@ -16,8 +16,7 @@ A request comes in from the top. Each package imports only from the lines below 
     _transport                               in-memory and socket plumbing
     _asyncio                                 tasks, waiting, lifespans; undocumented parts of asyncio
     _options  _functions                     checks of options, and of functions that users give
-    _errors  _text  _location                exceptions; wording; places in user code
-    _secrets                                 what no text shows: tokens, passwords, cookies
+    _messages  _location                     exceptions, and wording without secrets; places in user code
 
 Names are imported when they are first used, so that a test run that does not need them does not pay for them.
 """
@@ -39,14 +38,6 @@ if TYPE_CHECKING:
     from ._app_door.server import StubServer as StubServer
     from ._app_door.stubs import Stub as Stub, Stubs as Stubs, WebSocketStub as WebSocketStub
     from ._asyncio.gate import Gate as Gate
-    from ._errors import (
-        LeakWarning as LeakWarning,
-        LoopMismatchError as LoopMismatchError,
-        UnmatchedRequest as UnmatchedRequest,
-        UnmetExpectations as UnmetExpectations,
-        UsageError as UsageError,
-        VirtualTimeError as VirtualTimeError,
-    )
     from ._http.call import Call as Call, Client as Client, Tunnel as Tunnel
     from ._http.multipart import Part as Part
     from ._http.reply import Reply as Reply
@@ -56,6 +47,14 @@ if TYPE_CHECKING:
     from ._memory_door.mock import Mock as Mock, mock as mock
     from ._memory_door.session import mock_session as mock_session
     from ._memory_door.session_calls import SessionCall as SessionCall, around_requests as around_requests
+    from ._messages.exceptions import (
+        LeakWarning as LeakWarning,
+        LoopMismatchError as LoopMismatchError,
+        UnmatchedRequest as UnmatchedRequest,
+        UnmetExpectations as UnmetExpectations,
+        UsageError as UsageError,
+        VirtualTimeError as VirtualTimeError,
+    )
     from ._plugin.stub_clients import StubClientFactory as StubClientFactory
     from ._plugin.wide_fixtures import mock_fixture as mock_fixture, upstream_fixture as upstream_fixture
     from ._reports.near_misses import Near as Near
@@ -105,7 +104,7 @@ HOMES = {
     "_app_door.server": "StubServer",
     "_app_door.stubs": "Stub Stubs WebSocketStub",
     "_asyncio.gate": "Gate",
-    "_errors": (
+    "_messages.exceptions": (
         "LeakWarning LoopMismatchError UnmatchedRequest UnmetExpectations UsageError VirtualTimeError"
     ),
     "_http.call": "Call Client Tunnel",

@@ -9,8 +9,8 @@ import inspect
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ._errors import UsageError
-from ._text import describe
+from ._messages.exceptions import UsageError
+from ._messages.wording import describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,8 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from ._errors import UsageError
-from ._text import join_names
+from ._messages.exceptions import UsageError
+from ._messages.wording import join_names
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

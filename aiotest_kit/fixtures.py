@@ -132,7 +132,7 @@ def virtual_clock(request: pytest.FixtureRequest) -> VirtualClock:
     delay, a heartbeat or a back-off. `virtual_clock.now` is in seconds since the set-up of the test, and
     `await virtual_clock.advance(5)` lets 5 s pass. For async tests, on asyncio's own loops.
     """
-    from ._errors import VirtualTimeError
+    from ._messages.exceptions import VirtualTimeError
     from ._plugin.loops import stack_of
     from ._virtual_time.clock import virtual_time
 

@@ -43,12 +43,11 @@ MAP = """
     _transport
     _asyncio
     _options  _functions
-    _errors  _text  _location
-    _secrets
+    _messages  _location
 """
 LINES = {name: number for number, names in enumerate(MAP.split("\n")) for name in names.split()}
 
-MAX_FLOORS = 13
+MAX_FLOORS = 12
 MAX_PACKAGE_LINES = 2300
 MAX_MODULE_LINES = 450
 MAX_FUNCTION_LINES = 50

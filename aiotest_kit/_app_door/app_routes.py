@@ -13,9 +13,9 @@ from aiohttp import hdrs, web
 from aiohttp.abc import AbstractView
 from yarl import URL
 
-from .._errors import UsageError
 from .._matching.urls import NAMED, PLACEHOLDER
-from .._text import join_names, one_line
+from .._messages.exceptions import UsageError
+from .._messages.wording import join_names, one_line
 
 if TYPE_CHECKING:
     import re

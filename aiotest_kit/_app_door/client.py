@@ -7,9 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, overload
 
 from .._aiohttp.test_utils import AppClient, AppConnector
-from .._errors import UsageError
 from .._http.request import Origin
-from .._text import one_line
+from .._messages.exceptions import UsageError
+from .._messages.wording import one_line
 from .server import StubServer, T
 
 if TYPE_CHECKING:

@@ -17,12 +17,12 @@ from yarl import URL
 from .._aiohttp.app_state import set_match_info
 from .._aiohttp.server import request_alone
 from .._asyncio.tasks import running_loop
-from .._errors import UsageError
 from .._http.reply import checked_headers, encode_form, encode_json
 from .._http.request import Origin
 from .._matching.request_pattern import method_pattern
+from .._messages.exceptions import UsageError
+from .._messages.wording import one_line
 from .._responders.web_response import Collected
-from .._text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable

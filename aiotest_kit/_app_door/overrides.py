@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from aiohttp import web
 
 from .._aiohttp.app_state import state_of
-from .._errors import UsageError
-from .._text import one_line
+from .._messages.exceptions import UsageError
+from .._messages.wording import one_line
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -10,7 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from .._aiohttp.app_state import apps_of, installed_resolve, leave_as_before, replace_resolve
-from .._errors import LoopMismatchError
+from .._messages.exceptions import LoopMismatchError
 from .connection import cycle_of
 from .overrides import Overrides
 

@@ -21,10 +21,10 @@ from .._aiohttp.client import raise_in_client
 from .._aiohttp.server import SharedRunner
 from .._aiohttp.test_utils import PortlessServer
 from .._asyncio.tasks import cancel_tasks
-from .._errors import UsageError
+from .._messages.exceptions import UsageError
+from .._messages.wording import one_line
 from .._routing.calls import Calls
 from .._routing.table import KEEP
-from .._text import one_line
 from .._transport.memory import connected
 from .._transport.socket_info import implied_context
 from .connection import AppProtocol

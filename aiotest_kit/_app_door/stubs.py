@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, overload
 
 from yarl import URL
 
-from .._errors import UsageError
 from .._matching.request_pattern import MatchOptions, RequestPattern
 from .._matching.urls import UrlPattern, split_url, url_pattern, url_text
 from .._matching.values import Mismatch
+from .._messages.exceptions import UsageError
+from .._messages.wording import one_line
 from .._responders.aiohttp_app import checked_handler
 from .._responders.faults import keeps_from_connecting
 from .._responders.responder import Handler
@@ -23,7 +24,6 @@ from .._routing.arguments import handshake_headers, of_a_verb
 from .._routing.route import Route
 from .._routing.router import Router
 from .._routing.websocket_route import WebSocketRoute, websocket_options
-from .._text import one_line
 from .app_routes import NamedRoute, routes_at
 from .request import AppRequest
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._errors import UsageError
+from .._messages.exceptions import UsageError
 from .waiters import Waiters
 
 __all__ = ["Gate"]

@@ -9,7 +9,7 @@ import asyncio
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from .._errors import UsageError
+from .._messages.exceptions import UsageError
 from .loops import before_close
 from .tasks import abandon, new_task, outlives_test, running_loop, uncancel
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .._text import counted
+from .._messages.wording import counted
 from .minimums import NOTE, outdated
 from .places import REQUIREMENTS, VISIBLE, kind_of, mentions
 from .rewrite import DISTRIBUTIONS, FIXTURES, HOME, MODULES, Finding, Plan, lines_of, plan

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .._errors import UsageError
 from .._http.json_text import load_json
 from .._http.reply import Reply, ReplyOptions
 from .._location import Place
+from .._messages.exceptions import UsageError
+from .._messages.wording import join_names, one_line
 from .._routing.router import Router
-from .._text import join_names, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -15,11 +15,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from .._errors import UsageError
 from .._loopback_door.server import SocketProtocol
 from .._loopback_door.upstream import Upstream
-from .._secrets.masking import without_secrets
-from .._text import counted
+from .._messages.exceptions import UsageError
+from .._messages.masking import without_secrets
+from .._messages.wording import counted
 from .route_file import routes_in
 
 if TYPE_CHECKING:

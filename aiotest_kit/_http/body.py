@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from .._errors import UsageError
+from .._messages.exceptions import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

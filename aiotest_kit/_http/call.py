@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from .._secrets.masking import without_secrets
+from .._messages.masking import without_secrets
 from .body import MOST_KEPT
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .._errors import UsageError
+from .._messages.exceptions import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,9 +16,9 @@ from urllib.parse import urlencode
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from .._errors import UsageError
+from .._messages.exceptions import UsageError
+from .._messages.wording import one_line
 from .._options import check_options
-from .._text import one_line
 from .body import body_cut
 from .content_coding import compress
 from .json_text import load_json

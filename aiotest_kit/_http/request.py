@@ -16,8 +16,8 @@ import aiohttp
 from multidict import CIMultiDict, CIMultiDictProxy, MultiDict, MultiDictProxy
 from yarl import URL
 
-from .._secrets.masking import without_secrets
-from .._text import one_line
+from .._messages.masking import without_secrets
+from .._messages.wording import one_line
 from .body import body_cut
 from .content_coding import decompressed
 from .json_text import load_json

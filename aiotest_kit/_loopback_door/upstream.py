@@ -16,12 +16,12 @@ from yarl import URL
 from .._asyncio.lifespan import end_lives
 from .._asyncio.loop_thread import LoopThread
 from .._asyncio.tasks import running_loop
-from .._errors import LoopMismatchError, UsageError
 from .._http.request import Origin
+from .._messages.exceptions import LoopMismatchError, UsageError
+from .._messages.masking import without_secrets
+from .._messages.wording import counted, one_line
 from .._routing.handler_errors import raise_handler_error
 from .._routing.router import Router
-from .._secrets.masking import without_secrets
-from .._text import counted, one_line
 from .._transport.certificates import Authority, Tls
 from .._transport.listener import TcpAddress, UnixAddress
 from .server import GRACE, Serving, SocketProtocol

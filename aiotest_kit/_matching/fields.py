@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from aiohttp import FormData
 from multidict import MultiDict
 
-from .._errors import UsageError
 from .._http.multipart import Part
+from .._messages.exceptions import UsageError
+from .._messages.wording import one_line
 from .._options import check_options
-from .._text import one_line
 from .urls import parse_query
 from .values import (
     MISSING,

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypedDict
 
-from .._errors import UsageError
+from .._messages.exceptions import UsageError
+from .._messages.masking import without_secrets
+from .._messages.wording import join_names, one_line
 from .._options import check_options
-from .._secrets.masking import without_secrets
-from .._text import join_names, one_line
 from .fields import Fields, FieldsPattern, Pairs, as_list, body_as_sent, fields_pattern, is_whole, pairs_of
 from .urls import ANY_URL, UrlLike, UrlPattern, UrlRegex, url_pattern
 from .values import (

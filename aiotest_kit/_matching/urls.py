@@ -17,9 +17,9 @@ from urllib.parse import unquote
 import aiohttp
 from yarl import URL
 
-from .._errors import UsageError
 from .._http.request import DEFAULT_PORTS, NO_MATCH_INFO
-from .._text import join_names, one_line
+from .._messages.exceptions import UsageError
+from .._messages.wording import join_names, one_line
 from .values import Mismatch, Pattern
 
 if TYPE_CHECKING:

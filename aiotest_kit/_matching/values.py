@@ -23,10 +23,10 @@ from math import isnan
 from typing import TYPE_CHECKING, Any, Final, TypeGuard, TypeVar
 from uuid import UUID
 
-from .._errors import UsageError
 from .._functions import check_arguments
-from .._secrets.masking import Around, current
-from .._text import one_line
+from .._messages.exceptions import UsageError
+from .._messages.masking import Around, current
+from .._messages.wording import one_line
 
 if TYPE_CHECKING:
     from .._http.request import Request

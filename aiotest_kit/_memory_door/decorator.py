@@ -6,8 +6,8 @@ import functools
 import inspect
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .._errors import UsageError
-from .._text import one_line
+from .._messages.exceptions import UsageError
+from .._messages.wording import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable

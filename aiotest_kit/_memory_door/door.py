@@ -17,9 +17,9 @@ import aiohttp
 
 from .._aiohttp.client import ANSWERS_AT_ONCE, raise_in_client
 from .._asyncio.tasks import new_task, on_loop
-from .._errors import UsageError, mock_closed
 from .._http.call import Call, Client
 from .._http.request import Origin, Request
+from .._messages.exceptions import UsageError, mock_closed
 from .._responders.connect_faults import DNSFailure, TLSFailure
 from .._responders.exchange import ConnectFault
 from .._responders.faults import ProxyError

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._aiohttp.client import calls_of
 from .._asyncio.tasks import on_loop, running_task
-from .._errors import mock_closed
+from .._messages.exceptions import mock_closed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -16,7 +16,7 @@ from .._aiohttp.client import connect_detour, connect_through, loop_of
 from .._aiohttp.connectors import MemoryConnector, before_connect, create_connection, creation_detours
 from .._aiohttp.stand_ins import close_stand_in, stand_in_for
 from .._asyncio.tasks import cancel_tasks, may_be_other_tasks, on_loop, running_loop
-from .._errors import UsageError, mock_closed
+from .._messages.exceptions import UsageError, mock_closed
 from .._responders.forward import RealConnector
 from .._routing.route import Hit
 from .._routing.table import Miss

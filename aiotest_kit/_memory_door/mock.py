@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from .._asyncio.lifespan import end_lives, end_lives_soon
 from .._asyncio.tasks import cancel_tasks, end_tasks
-from .._errors import UnmetExpectations, UsageError
+from .._messages.exceptions import UnmetExpectations, UsageError
+from .._messages.wording import one_line
 from .._reports.unmet import explain_left_out, explain_unanswered, ways_out
 from .._routing.handler_errors import raise_handler_error
 from .._routing.router import Router
-from .._text import one_line
 from .decorator import decorated
 from .interception import close_mock, open_mock
 from .open_mocks import mocks_here

@@ -11,10 +11,10 @@ from .._aiohttp.connectors import MemoryTCPConnector
 from .._aiohttp.stand_ins import close_stand_in, stand_in_for
 from .._asyncio.lifespan import end_lives
 from .._asyncio.tasks import end_tasks
-from .._errors import UsageError
+from .._messages.exceptions import UsageError
+from .._messages.wording import one_line
 from .._routing.handler_errors import raise_handler_error
 from .._routing.router import Router
-from .._text import one_line
 from .door import RouterDoor
 
 __all__ = ["SessionDoor", "mock_session"]

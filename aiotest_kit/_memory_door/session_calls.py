@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .._aiohttp.client import full_url, maker, request_detour, request_through
-from .._errors import UsageError
 from .._functions import check_arguments, check_async
-from .._text import one_line
+from .._messages.exceptions import UsageError
+from .._messages.wording import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .._errors import LeakWarning
 from .._leaks.check import LeakCheck
 from .._leaks.creation_log import CreationLog
+from .._messages.exceptions import LeakWarning
 from .loops import NoLoop, loop_scope_of, stack_of
 from .pytest_asyncio import RUNNER, has_runner
 from .settings import policy_of

@@ -18,7 +18,7 @@ from unittest import TestCase
 import pytest
 
 from .._asyncio.tasks import running_loop
-from .._errors import LoopMismatchError
+from .._messages.exceptions import LoopMismatchError
 from .pytest_asyncio import (
     is_of_pytest_asyncio,
     loop_user,

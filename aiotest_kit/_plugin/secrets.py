@@ -1,6 +1,6 @@
 """Secrets in what pytest shows of a test: settings, numbers that begin with each test, and masked reports.
 
-Knows pytest's reports, and what a test's watch has seen. What a secret is, is said in `_secrets`. There is
+Knows pytest's reports, and what a test's watch has seen. What a secret is, is said in `_messages`. There is
 nothing for pytest to rewrite here: PYTEST_DONT_REWRITE.
 """
 
@@ -20,7 +20,7 @@ __all__ = ["add_options", "begin_run", "begin_test", "hide_secrets"]
 
 NAMES = "aiotest_kit_secrets"
 SHOW = "aiotest_kit_show_secrets"
-MASKING = "aiotest_kit._secrets.masking"
+MASKING = "aiotest_kit._messages.masking"
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -39,7 +39,7 @@ def begin_run(config: pytest.Config) -> None:
     """Mask by the settings of a run, until it ends."""
     names, shown = config.getini(NAMES), config.getini(SHOW)
     if names or shown or MASKING in sys.modules:
-        from .._secrets.masking import Secrets, use
+        from .._messages.masking import Secrets, use
 
         config.add_cleanup(use(Secrets(names, shown=shown)))
 
@@ -54,7 +54,7 @@ def hide_secrets(report: pytest.TestReport, watch: Watch) -> None:
     """Mask what a report shows: its failure, in whatever form, and what was captured."""
     if report.longrepr is None and not report.sections:
         return
-    from .._secrets.masking import current
+    from .._messages.masking import current
 
     if current().shown:
         return

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import pytest
 
-from .._errors import UsageError
-from .._text import join_names
+from .._messages.exceptions import UsageError
+from .._messages.wording import join_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

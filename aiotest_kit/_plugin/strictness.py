@@ -17,9 +17,9 @@ import pytest
 
 from .._asyncio.tasks import cancel_tasks
 from .._location import PACKAGE
+from .._messages.masking import without_secrets
 from .._reports.call_log import timeline, title
 from .._reports.unmet import explain_left_out, explain_unanswered, ways_out
-from .._secrets.masking import without_secrets
 
 if TYPE_CHECKING:
     import asyncio

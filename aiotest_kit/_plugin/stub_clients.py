@@ -14,8 +14,8 @@ from aiohttp import web
 
 from .._app_door.client import StubClient
 from .._app_door.server import StubServer
-from .._errors import UsageError
-from .._text import one_line
+from .._messages.exceptions import UsageError
+from .._messages.wording import one_line
 from .settings import log_bounds
 
 if TYPE_CHECKING:

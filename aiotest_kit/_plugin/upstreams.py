@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from .._asyncio.loop_thread import LoopThread
-from .._errors import UsageError
 from .._loopback_door.upstream import Upstream
-from .._text import join_names
+from .._messages.exceptions import UsageError
+from .._messages.wording import join_names
 from .pytest_asyncio import loop_user
 from .settings import log_bounds
 from .state import has_traceback

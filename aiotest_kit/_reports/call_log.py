@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .._http.call import Call
-from .._secrets.masking import without_secrets
-from .._text import counted
+from .._messages.masking import without_secrets
+from .._messages.wording import counted
 from .secrets import learn_pattern, learn_request
 from .text import explain_mismatches
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._matching.values import Matcher, compare
-from .._text import counted, one_line
+from .._messages.wording import counted, one_line
 from .text import cells, columns
 
 if TYPE_CHECKING:

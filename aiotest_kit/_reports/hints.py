@@ -13,7 +13,7 @@ from .._matching.fields import FORM_TYPES
 from .._matching.request_pattern import parsed_json
 from .._matching.urls import DEFAULT_REGEX, NAMED, PLACEHOLDER, UrlRegex, path_of
 from .._matching.values import MISSING
-from .._text import join_names
+from .._messages.wording import join_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -11,8 +11,8 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from .._matching.urls import PLACEHOLDER
-from .._secrets.masking import without_secrets
-from .._text import counted, one_line
+from .._messages.masking import without_secrets
+from .._messages.wording import counted, one_line
 from .hints import hints
 from .secrets import learn_pattern, learn_request
 from .text import cells, columns, explain_mismatches

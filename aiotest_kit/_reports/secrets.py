@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from .._errors import UsageError
 from .._http.content_coding import decompressed
 from .._http.multipart import Part
 from .._http.reply import Reply
 from .._matching.values import Matcher
-from .._secrets.masking import current
-from .._text import one_line
+from .._messages.exceptions import UsageError
+from .._messages.masking import current
+from .._messages.wording import one_line
 
 if TYPE_CHECKING:
     from .._http.call import Call

@@ -6,8 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 from .._matching.values import Mismatch, is_predicate
-from .._secrets.masking import current, without_secrets
-from .._text import one_line
+from .._messages.masking import current, without_secrets
+from .._messages.wording import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

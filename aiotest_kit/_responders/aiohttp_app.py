@@ -16,10 +16,10 @@ from aiohttp import hdrs, web
 
 from .._aiohttp.app_state import apps_of, leave_as_before, runs
 from .._aiohttp.server import watch_handlers
-from .._errors import UsageError
 from .._functions import check_arguments, check_async
 from .._http.reply import Reply
-from .._text import one_line
+from .._messages.exceptions import UsageError
+from .._messages.wording import one_line
 from .exchange import NOTE_FAILURE, HeadResponder
 from .web_response import no_response
 

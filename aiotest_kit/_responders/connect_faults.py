@@ -17,9 +17,9 @@ from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from .._errors import UsageError
 from .._http.reply import checked_delay
-from .._text import join_names
+from .._messages.exceptions import UsageError
+from .._messages.wording import join_names
 from .exchange import ConnectFault
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
-from .._errors import UsageError
 from .._http.content_coding import CODINGS
 from .._http.reply import Reply, with_fields
-from .._text import join_names, one_line
+from .._messages.exceptions import UsageError
+from .._messages.wording import join_names, one_line
 from .exchange import ClientSide, ConnectFault, StreamFault
 from .responder import as_answer
 

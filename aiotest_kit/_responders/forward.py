@@ -9,9 +9,9 @@ import aiohttp
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from .._errors import UsageError
 from .._http.reply import Reply
-from .._text import one_line
+from .._messages.exceptions import UsageError
+from .._messages.wording import one_line
 
 if TYPE_CHECKING:
     from .._http.request import Request

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from .._asyncio.lifespan import Lifespan
-from .._errors import UsageError
-from .._text import one_line
+from .._messages.exceptions import UsageError
+from .._messages.wording import one_line
 from .aiohttp_app import WebApp, served
 from .asgi_app import AsgiApp, asgi_life
 

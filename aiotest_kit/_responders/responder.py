@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from aiohttp import web
 from yarl import URL
 
-from .._errors import UsageError
 from .._functions import check_arguments
 from .._http.reply import Reply, as_reply, checked_headers, checked_text, given_options, reply_of_status
-from .._text import describe, one_line
+from .._messages.exceptions import UsageError
+from .._messages.wording import describe, one_line
 from .exchange import (
     Answer,
     ClientSide,

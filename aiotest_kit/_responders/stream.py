@@ -12,10 +12,10 @@ import re
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from .._errors import UsageError
 from .._http.content_coding import PieceCompressor
 from .._http.reply import BODY_OPTIONS, Reply, checked_delay, given_options, with_fields
-from .._text import describe, one_line
+from .._messages.exceptions import UsageError
+from .._messages.wording import describe, one_line
 from .exchange import StreamFault, is_answer
 
 if TYPE_CHECKING:

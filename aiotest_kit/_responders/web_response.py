@@ -6,9 +6,9 @@ from aiohttp import payload, web
 from aiohttp.abc import AbstractStreamWriter
 from multidict import CIMultiDict
 
-from .._errors import UsageError
 from .._http.reply import NO_BODY, Reply, phrase
-from .._text import describe, one_line
+from .._messages.exceptions import UsageError
+from .._messages.wording import describe, one_line
 
 __all__ = ["RETURNS", "Collected", "no_response", "reply_of"]
 

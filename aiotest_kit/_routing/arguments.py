@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
-from .._errors import UsageError
 from .._matching.request_pattern import BODY_MAKERS, MatchOptions, RequestPattern
+from .._messages.exceptions import UsageError
 from .websocket_route import HANDSHAKE
 
 if TYPE_CHECKING:

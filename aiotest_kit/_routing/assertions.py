@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic
 
-from .._errors import UsageError
 from .._matching.request_pattern import RequestPattern
+from .._messages.exceptions import UsageError
+from .._messages.wording import counted, one_line
 from .._reports.call_log import explain_no_call, listing, not_in_log, title
 from .._reports.expected_calls import Expected, problems_of
 from .._reports.text import explain_mismatches
-from .._text import counted, one_line
 from .calls import C, Calls, check_named
 
 if TYPE_CHECKING:

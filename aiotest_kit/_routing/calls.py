@@ -11,11 +11,11 @@ from math import inf
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from .._asyncio.waiters import Waiters
-from .._errors import UsageError
 from .._http.call import Call
 from .._matching.request_pattern import RequestPattern
+from .._messages.exceptions import UsageError
+from .._messages.wording import one_line
 from .._reports.call_log import explain_no_call, listing, not_in_log
-from .._text import one_line
 
 if TYPE_CHECKING:
     import re

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .._text import one_line
+from .._messages.wording import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from .._asyncio.gate import Gate
-from .._errors import UsageError
 from .._functions import check_arguments, check_async
 from .._http.body import MOST_KEPT
 from .._http.reply import Reply
 from .._location import Place, caller_place
 from .._matching.request_pattern import BODY_MAKERS
+from .._messages.exceptions import UsageError
+from .._messages.wording import one_line
 from .._reports.near_misses import explain_not_called
 from .._responders.aiohttp_app import Served
 from .._responders.exchange import HeadResponder
@@ -25,7 +26,6 @@ from .._responders.faults import acts_at_connect, happens_in_client
 from .._responders.forward import Forward
 from .._responders.responder import Raw, as_answer, redirect
 from .._responders.stream import event_stream, stream
-from .._text import one_line
 from .assertions import Asserted
 from .calls import Calls
 from .sequence import ReplySequence, SequenceState, Step, check_count, delay_of

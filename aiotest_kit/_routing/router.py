@@ -13,12 +13,12 @@ from math import inf
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from .._errors import UsageError
 from .._http.body import MOST_KEPT
 from .._matching.request_pattern import MatchOptions, RequestPattern
 from .._matching.urls import checked_prefix, depth_of, join_prefix, tail_of, under, url_pattern
+from .._messages.exceptions import UsageError
+from .._messages.wording import counted, one_line
 from .._responders.mount import mounted
-from .._text import counted, one_line
 from .._transport.socket_info import CERTIFICATE
 from .arguments import handshake_headers, merged, of_a_verb, pattern_of, plain_pattern
 from .assertions import Asserted

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
-from .._errors import UsageError
 from .._http.reply import Reply, checked_delay
+from .._messages.exceptions import UsageError
 from .._responders.faults import Flaky
 
 if TYPE_CHECKING:

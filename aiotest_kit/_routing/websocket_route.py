@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from .._asyncio.waiters import Waiters
-from .._errors import UsageError
 from .._functions import check_arguments
 from .._http.reply import Reply
+from .._messages.exceptions import UsageError
+from .._messages.wording import one_line
 from .._responders.exchange import is_answer
-from .._text import one_line
 from .._websocket.conversation import Conversation, handled, live
 from .._websocket.script import ScriptStep, scripted
 from .route import Route

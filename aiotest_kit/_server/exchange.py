@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias
 from aiohttp import hdrs, payload, web
 
 from .._aiohttp.server import coding_of
-from .._errors import UsageError
 from .._http.content_coding import compress
 from .._http.reply import NO_BODY, Reply, with_body, with_fields
 from .._http.writers import Framing, chunk, closes, framing_of, head, last_chunk, render
+from .._messages.exceptions import UsageError
 from .._responders.web_response import reply_of
 from .._routing.handler_errors import HandlerError
 from .._routing.route import StalledCall

@@ -12,7 +12,6 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from .._asyncio.tasks import new_task
-from .._errors import UnmatchedRequest, mock_closed
 from .._http.body import BodyStream
 from .._http.call import Call, Tunnel
 from .._http.readers import RequestReader, refusal_of_length
@@ -24,6 +23,7 @@ from .._http.writers import (
     expects_continue,
     render,
 )
+from .._messages.exceptions import UnmatchedRequest, mock_closed
 from .._responders.exchange import HeadResponder
 from .._responders.responder import Raw
 from .._routing.handler_errors import HandlerError

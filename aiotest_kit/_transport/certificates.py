@@ -12,8 +12,8 @@ from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .._errors import UsageError
-from .._text import join_names
+from .._messages.exceptions import UsageError
+from .._messages.wording import join_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

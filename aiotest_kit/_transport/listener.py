@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
-from .._errors import UsageError
+from .._messages.exceptions import UsageError
 
 __all__ = ["TcpAddress", "UnixAddress"]
 

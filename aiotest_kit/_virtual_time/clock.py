@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 from .._aiohttp.connectors import expect_jumps
 from .._asyncio.loops import innermost_wait
 from .._asyncio.patching import replace_own
-from .._errors import UsageError, VirtualTimeError
-from .._text import join_names
+from .._messages.exceptions import UsageError, VirtualTimeError
+from .._messages.wording import join_names
 from .external_waits import ExternalWaits
 
 if TYPE_CHECKING:

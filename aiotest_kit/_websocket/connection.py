@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar
 from aiohttp import WSMessage, WSMsgType, web
 
 from .._asyncio.waiters import Waiters
-from .._errors import UsageError
 from .._http.json_text import load_json
-from .._secrets.masking import without_secrets
-from .._text import one_line
+from .._messages.exceptions import UsageError
+from .._messages.masking import without_secrets
+from .._messages.wording import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

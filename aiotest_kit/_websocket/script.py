@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from aiohttp import WSMsgType
 
-from .._errors import UsageError
 from .._http.json_text import load_json
 from .._http.reply import checked_delay
 from .._matching.values import MISSING, Exact, Mismatch, Subset, check_expected, compare
+from .._messages.exceptions import UsageError
+from .._messages.masking import without_secrets
+from .._messages.wording import one_line
 from .._reports.text import explain_mismatches
-from .._secrets.masking import without_secrets
-from .._text import one_line
 from .connection import LONGEST_REASON, THE_END, said
 
 if TYPE_CHECKING:

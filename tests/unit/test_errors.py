@@ -4,7 +4,7 @@ import aiohttp
 import pytest
 
 from aiotest_kit import UnmatchedRequest, UsageError
-from aiotest_kit._text import join_names, one_line
+from aiotest_kit._messages.wording import join_names, one_line
 
 
 def test_unmatched_request_is_a_connection_error() -> None:

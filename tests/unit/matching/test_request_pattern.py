@@ -12,10 +12,10 @@ from unittest.mock import ANY
 import pytest
 from yarl import URL
 
-from aiotest_kit._errors import UsageError
 from aiotest_kit._http.request import NO_MATCH_INFO, Request
 from aiotest_kit._matching.request_pattern import MATCH_OPTIONS, RequestPattern
 from aiotest_kit._matching.values import MISSING, Exact, Subset
+from aiotest_kit._messages.exceptions import UsageError
 from tests.support.requests import ask, ask_json, check, check_match, long
 
 # ---- method ----

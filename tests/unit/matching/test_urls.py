@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from yarl import URL
 
-from aiotest_kit._errors import UsageError
 from aiotest_kit._matching.request_pattern import RequestPattern
 from aiotest_kit._matching.urls import BASIC_AUTH, WITHIN_SEGMENT, join_prefix
+from aiotest_kit._messages.exceptions import UsageError
 from tests.support.requests import ask, check, check_match
 
 HERE = "http://api.test/v1/users"

@@ -15,9 +15,9 @@ import pytest
 from dirty_equals import IsInt, IsPartialDict
 from multidict import CIMultiDict
 
-from aiotest_kit._errors import UsageError
 from aiotest_kit._matching.request_pattern import RequestPattern
 from aiotest_kit._matching.values import MISSING, Exact, Subset
+from aiotest_kit._messages.exceptions import UsageError
 from aiotest_kit._options import check_options
 from aiotest_kit._plugin.hooks import pytest_assertrepr_compare
 from aiotest_kit._reports.comparison import explain_comparison

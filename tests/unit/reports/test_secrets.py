@@ -13,8 +13,8 @@ from aiotest_kit import Exact, Reply, Subset
 from aiotest_kit._http.call import Call, Client, Tunnel
 from aiotest_kit._http.request import Origin, Request
 from aiotest_kit._matching.request_pattern import RequestPattern
+from aiotest_kit._messages.masking import Secrets, use
 from aiotest_kit._reports.secrets import learn_answer, learn_call, learn_message, learn_pattern, learn_request
-from aiotest_kit._secrets.masking import Secrets, use
 
 SECRET = "pl4nted-one"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import CodeType
 from typing import TYPE_CHECKING
 
-from ._secrets.masking import current
+from .masking import current
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

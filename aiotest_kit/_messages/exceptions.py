@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import aiohttp
 
-from ._secrets.masking import without_secrets
+from .masking import without_secrets
 
 __all__ = [
     "LeakWarning",

@@ -15,9 +15,9 @@ from yarl import URL
 from aiotest_kit import Exact, Subset
 from aiotest_kit._http.call import Client
 from aiotest_kit._matching.values import Mismatch
-from aiotest_kit._secrets.masking import MOST_KNOWN, Secrets, current, use, without_secrets
-from aiotest_kit._secrets.names import is_secret
-from aiotest_kit._text import one_line
+from aiotest_kit._messages.masking import MOST_KNOWN, Secrets, current, use, without_secrets
+from aiotest_kit._messages.names import is_secret
+from aiotest_kit._messages.wording import one_line
 
 VALUE = "Tr0ub4dor-and-three"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI0MiJ9.c2lnbmVkLWJ5LW5vYm9keQ"
