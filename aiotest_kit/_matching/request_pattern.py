@@ -273,7 +273,7 @@ class RequestPattern:
         if len(bodies) > 1:
             raise UsageError(f"a request has one body; give only one of: {join_names(bodies)}")
         self._method = method_pattern(method)
-        self.options = given
+        self.options: dict[str, object] = given
         self.option_names: tuple[str, ...] = tuple(given)
         self.url: UrlPattern | UrlRegex
         self.url, url_query = url_pattern(url)
