@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,7 +63,7 @@ class Walk:
         return {file.partition("/")[0] for file in self.files}
 
 
-Request = Callable[[Walk], Awaitable[None]]
+Request = Callable[[Walk], Coroutine[Any, Any, None]]
 
 
 async def stubbed_get(walk: Walk) -> None:
@@ -124,15 +124,10 @@ REQUESTS: dict[str, Request] = {
 def walks() -> Iterator[tuple[str, Walk]]:
     """The walk of each request as it is made the second time: by then all is imported."""
     for name, request in REQUESTS.items():
-        asyncio.run(run(request, Walk()))
+        asyncio.run(request(Walk()))
         walk = Walk()
-        asyncio.run(run(request, walk))
+        asyncio.run(request(walk))
         yield name, walk
-
-
-async def run(request: Request, walk: Walk) -> Any:
-    """Make a request."""
-    await request(walk)
 
 
 def main() -> None:

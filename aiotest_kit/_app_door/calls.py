@@ -59,7 +59,7 @@ class AppCall(Call[web.AbstractRoute]):
         self.client: Client | None = None
         self.exception: BaseException | None = None
         self.attempts = 1
-        self._elapsed = None
+        self.elapsed: float | None = None
         self.stub = None
         self.followed: Call[Any] | None = None
         """The record of a stub that answers, which has what the app itself sends for it."""
@@ -122,9 +122,6 @@ class AppCall(Call[web.AbstractRoute]):
         return with_body(reply, decompressed(headers.get("Content-Encoding", ""), b"".join(self._pieces)))
 
     # For what watches the connection.
-
-    def shorten(self) -> None:
-        """Keep all: the record is made of what the app has when it is asked for."""
 
     def resolved(self, match_info: web.UrlMappingMatchInfo) -> None:
         """Note what the app's router said."""

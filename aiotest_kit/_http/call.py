@@ -81,9 +81,9 @@ class Call(Generic[R]):
     """
 
     __slots__ = (
-        "_elapsed",
         "attempts",
         "client",
+        "elapsed",
         "exception",
         "keep_body",
         "reply",
@@ -111,18 +111,12 @@ class Call(Generic[R]):
         self.attempts: int = 1
         self.keep_body: float = MOST_KEPT
         """Bytes of a body that are kept when the answer has been sent."""
-        self._elapsed: float | None = None
+        self.elapsed: float | None = None
 
-    @property
-    def elapsed(self) -> float | None:
-        """The seconds that the answer took; None until it has been sent."""
-        return self._elapsed
-
-    @elapsed.setter
-    def elapsed(self, seconds: float | None) -> None:
-        self._elapsed = seconds
-        if seconds is not None:
-            self.shorten()
+    def ended_after(self, seconds: float) -> None:
+        """Note that the answer has been sent, and cut the bodies that are longer than is kept."""
+        self.elapsed = seconds
+        self.shorten()
 
     def shorten(self) -> None:
         """Keep no more of the bodies than is to be kept, now that nobody needs them to answer."""

@@ -302,7 +302,7 @@ class FailedConnect:
         if self._attempt is not None:
             call = self._attempt.call
             call.exception = exc
-            call.elapsed = asyncio.get_running_loop().time() - call.started
+            call.ended_after(asyncio.get_running_loop().time() - call.started)
 
     def planned_failure(self, *args: object) -> None:
         """None: there is no second way to fail."""

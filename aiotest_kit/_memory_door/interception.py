@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from aiohttp.tracing import Trace
 
     from .._aiohttp.connectors import ConnectRequest
+    from .._asyncio.patching import Detour
     from .._http.call import Tunnel
     from .._http.request import Request
     from .._routing.handler_errors import HandlerError
@@ -154,8 +155,7 @@ def open_mock(mock: Mock) -> None:
             raise UsageError("this mock is open already; mock() makes another one")
         if door is None:
             door = InterceptionDoor()
-            connect_detour.install(connect)
-            for detour, through in creations:
+            for detour, through in detours:
                 detour.install(through)
         push(mock)
 
@@ -166,7 +166,7 @@ def close_mock(mock: Mock) -> None:
     with lock:
         pop(mock)
         if not all_open() and door is not None:
-            for detour in (connect_detour, *creation_detours):
+            for detour, _ in detours:
                 detour.restore()
             door.close()
             door = None
@@ -206,4 +206,8 @@ async def create(
     return await create_connection(stand_in_for(self, through), req, traces, timeout)
 
 
-creations = [(detour, partial(create, detour.as_written)) for detour in creation_detours]
+detours: list[tuple[Detour, Callable[..., Any]]] = [
+    (connect_detour, connect),
+    *((detour, partial(create, detour.as_written)) for detour in creation_detours),
+]
+"""What is patched while a mock is open, and what is called in its place."""

@@ -48,10 +48,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "what serves aiohttp_upstream: auto, which is the loop of an async test (default), or thread",
         default="auto",
     )
-    parser.addini("aiotest_kit_keep_body", "how many bytes of a body they keep", default=str(2**20))
-    parser.addini(
-        "aiotest_kit_keep", "calls that the logs of the fixtures keep (default 1000)", default="1000"
-    )
+    parser.addini("aiotest_kit_keep", "how many calls the logs of the fixtures keep", default="1000")
+    parser.addini("aiotest_kit_keep_body", "how many bytes of each body these logs keep", default=str(2**20))
     parser.addini(
         "aiotest_kit_leaks", "what a test leaves open: off (default), warn, or error", default="off"
     )

@@ -326,7 +326,7 @@ class PlayedExchange:
         call = self.call
         if call.reply is None:
             call.reply = self._sent()
-        call.elapsed = self._line.loop.time() - call.started
+        call.ended_after(self._line.loop.time() - call.started)
         replied = self.streams[1].head_sent if self.streams is not None else self._head is not None
         if attempts is not None and not replied:
             met = step if self._settled is None else step.settled_on(self._settled)

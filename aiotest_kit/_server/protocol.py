@@ -320,7 +320,7 @@ class ServerProtocol(FlowControl):
             data, last = render(reply, request), closes(reply, request)
         self.transport.write(data)
         call.reply = reply
-        call.elapsed = 0.0
+        call.ended_after(0.0)
         if last:
             self.transport.close()
 
@@ -336,7 +336,7 @@ class ServerProtocol(FlowControl):
             body = text.encode("utf-8", "backslashreplace")
             call.reply = Reply(501, body=body, content_type="text/plain; charset=utf-8")
             self._send(call.reply, miss.request)
-        call.elapsed = self.loop.time() - call.started
+        call.ended_after(self.loop.time() - call.started)
 
     async def _play(self, exchange: DelegatingExchange, step: Step, route: Route) -> None:
         """Give one answer that takes time; then go on with the next request."""

@@ -27,6 +27,7 @@ from scripts.structure import (
     tree_of,
     upward_imports,
 )
+from tests.support.source import dotted_name, names_defined_in
 
 # Names that aiohttp has too, where they belong to someone else: (module, name) -> whose they are.
 NOT_AIOHTTPS: dict[tuple[str, str], str] = {
@@ -136,22 +137,6 @@ def private_names_of_aiohttp() -> frozenset[str]:
     return frozenset(name for text in texts for name in PRIVATE.findall(text))
 
 
-def names_defined_in(module: str) -> Iterator[str]:
-    """What the module binds: functions, classes, variables, slots, attributes of `self` and `cls`."""
-    for node in ast.walk(tree_of(module)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield node.name
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            yield node.id
-        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-            if isinstance(node.value, ast.Name) and node.value.id in {"self", "cls"}:
-                yield node.attr
-        elif isinstance(node, ast.Assign) and [dotted_name(target) for target in node.targets] == [
-            "__slots__"
-        ]:
-            yield from (str(part.value) for part in ast.walk(node.value) if isinstance(part, ast.Constant))
-
-
 @cache
 def names_defined_outside_quarantine() -> frozenset[str]:
     return frozenset(name for module in OUTSIDE_QUARANTINE for name in names_defined_in(module))
@@ -222,16 +207,6 @@ def aiohttp_aliases(tree: ast.Module) -> dict[str, str]:
             for alias in node.names:
                 aliases[alias.asname or alias.name] = f"{node.module}.{alias.name}"
     return {name: target for name, target in aliases.items() if target.split(".")[0] == "aiohttp"}
-
-
-def dotted_name(node: ast.expr) -> str:
-    """`a.b.c` as text; empty for any other expression."""
-    if isinstance(node, ast.Subscript):
-        return dotted_name(node.value)
-    if isinstance(node, ast.Attribute):
-        start = dotted_name(node.value)
-        return f"{start}.{node.attr}" if start else ""
-    return node.id if isinstance(node, ast.Name) else ""
 
 
 def private_names_of(base: str, aliases: dict[str, str]) -> set[str]:

@@ -16,6 +16,7 @@ import pytest
 
 from scripts.structure import MODULES, package_of, tree_of
 from tests.support.loops import asyncio_only
+from tests.support.source import names_defined_in
 
 OF_LOOPS = ("_clock_resolution", "_selector", "_ssock", "_transports")
 """Attributes of a selector loop."""
@@ -87,19 +88,8 @@ def private_names_of_asyncio() -> frozenset[str]:
 @cache
 def names_of_the_kit() -> frozenset[str]:
     """The underscore names that the kit defines itself."""
-    defined = {"_getframe"}  # of `sys`
-    for module in MODULES:
-        for node in ast.walk(tree_of(module)):
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-                defined.add(node.name)
-            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-                if isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"):
-                    defined.add(node.attr)
-            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                defined.add(node.id)
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                defined.add(node.value)  # of `__slots__`
-    return frozenset(defined)
+    of_sys = "_getframe"
+    return frozenset({of_sys, *(name for module in MODULES for name in names_defined_in(module))})
 
 
 def touched(module: str) -> Iterator[str]:
