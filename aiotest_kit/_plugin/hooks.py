@@ -16,7 +16,7 @@ import pytest
 from .pytest_asyncio import has_pytest_asyncio
 from .registration import register_once
 from .secrets import add_options, begin_run, begin_test, hide_secrets
-from .state import WATCH, WIDE, being_set_up, has_traceback, mock_of
+from .state import WATCH, WIDE, being_set_up, definitions_of, has_traceback, mock_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator
@@ -77,8 +77,7 @@ def uses_mock(item: Any) -> bool:
     """Whether a test has `aiohttp_mock` from the beginning, and it is the kit's, or built on the kit's."""
     if MOCK_FIXTURE not in getattr(item, "fixturenames", ()):
         return False
-    # pytest has no public way to tell which fixture a name stands for before it is set up.
-    for definition in reversed(item._fixtureinfo.name2fixturedefs.get(MOCK_FIXTURE, ())):
+    for definition in reversed(definitions_of(item, MOCK_FIXTURE)):
         if definition.func.__module__.partition(".")[0] == "aiotest_kit":
             return True
         if MOCK_FIXTURE not in definition.argnames:

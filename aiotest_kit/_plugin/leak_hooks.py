@@ -17,7 +17,7 @@ from .._messages.exceptions import LeakWarning
 from .loops import NoLoop, loop_scope_of, stack_of
 from .pytest_asyncio import RUNNER, has_runner
 from .settings import policy_of
-from .state import WATCH, being_set_up
+from .state import WATCH, being_set_up, definitions_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -30,9 +30,9 @@ FIXTURE = "_aiotest_leaks"
 class LeakPlugin:
     """Hooks that check each test, and a fixture.
 
-    A check goes from before all other fixtures to behind them, but not beyond the end of the loop. So what
-    is set up first begins and ends it: the runner of pytest-asyncio, where that is the test's own; for any
-    other test the fixture, which takes longer.
+    A check goes from before the test's other fixtures to behind them, but not beyond the end of its loop. So
+    what is set up first begins and ends it: the runner of pytest-asyncio, where that is the test's own; for
+    any other test the fixture, which takes longer.
     """
 
     def __init__(self) -> None:
@@ -49,14 +49,20 @@ class LeakPlugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: Any) -> None:
-        """Have the check set up first, and so torn down last."""
+        """Have the check set up before the test's other fixtures, and so torn down behind them.
+
+        Not before wider ones: pytest sets those up first, and a test's mock opens with the first of its own.
+        """
         self._passed = False
         self._mode = policy_of(item).leaks
         is_checked = self._mode != "off" and hasattr(item, "fixturenames")
         self._has_runner = is_checked and has_runner(item)
         if is_checked:
+            own = RUNNER if self._has_runner else FIXTURE
+            wider = [name for name in item.fixturenames if is_wider(item, name)]
+            others = [name for name in item.fixturenames if name not in wider]
             # Not in place: the list is that of all tests that one function makes.
-            item.fixturenames = [RUNNER if self._has_runner else FIXTURE, *item.fixturenames]
+            item.fixturenames = [*wider, own, *others]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -118,6 +124,12 @@ def is_warning(failure: BaseException) -> bool:
     return (
         all(map(is_warning, inner)) if inner else isinstance(failure, pytest.PytestUnraisableExceptionWarning)
     )
+
+
+def is_wider(item: Any, name: str) -> bool:
+    """Whether a name stands for a fixture that outlives the test."""
+    definitions = definitions_of(item, name)
+    return bool(definitions) and definitions[-1].scope != "function"
 
 
 def loop_of(request: pytest.FixtureRequest) -> object:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from functools import partial
 from threading import local
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from .._asyncio.loop_thread import LoopThread
     from .._memory_door.mock import Mock
@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from .strictness import Watch
     from .wide_routers import WideRouters
 
-__all__ = ["WATCH", "being_set_up", "has_traceback", "mock_of", "thread_of", "watch_of", "watched"]
+__all__ = [
+    "WATCH",
+    "being_set_up",
+    "definitions_of",
+    "has_traceback",
+    "mock_of",
+    "thread_of",
+    "watch_of",
+    "watched",
+]
 
 WATCH: pytest.StashKey[Watch] = pytest.StashKey()
 MOCK: pytest.StashKey[Mock] = pytest.StashKey()
@@ -109,6 +118,13 @@ def watched(watch: Watch, router: R, end: Callable[[], None] | None = None) -> I
             raise failure
     finally:
         watch.end(router)
+
+
+def definitions_of(item: Any, name: str) -> Sequence[pytest.FixtureDef[Any]]:
+    """The fixtures that a name stands for in a test, the innermost last; none for what is no fixture."""
+    # pytest has no public way to tell before they are set up.
+    definitions: Sequence[pytest.FixtureDef[Any]] = item._fixtureinfo.name2fixturedefs.get(name, ())
+    return definitions
 
 
 def watch_of(item: pytest.Item) -> Watch:

@@ -1001,3 +1001,27 @@ async def test_it(api, wider, number):
     assert 200 == await get("http://wide.test/")
 """)
     suite.run().outcomes(passed=3)
+
+
+@pytest.mark.parametrize("leaks", ["off", "warn", "error"])
+@pytest.mark.parametrize("mode", ["auto", "strict"])
+@pytest.mark.parametrize("scope", SCOPES[1:])
+def test_the_test_s_own_mock_is_asked_first(suite: Suite, scope: str, mode: str, leaks: str) -> None:
+    """In every test of a wide mock, the first of them too, and also where leaks are looked for."""
+    wide(
+        suite,
+        """
+@pytest.mark.asyncio
+@pytest.mark.parametrize("number", range(2))
+async def test_it(api, aiohttp_mock, number):
+    api.get(HOST).reply(201).optional()
+    aiohttp_mock.get(HOST).reply(202)
+    assert 202 == await get(HOST)
+
+def test_sync(aiohttp_mock, api):
+    api.get(HOST).reply(201).optional()
+    aiohttp_mock.get(HOST).reply(202)
+    assert 202 == asyncio.run(get(HOST))
+""",
+        f"scope={scope!r}",
+    ).run("-o", f"aiotest_kit_leaks={leaks}", "-o", f"asyncio_mode={mode}").outcomes(passed=3)

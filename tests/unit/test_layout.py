@@ -32,7 +32,7 @@ from tests.support.source import dotted_name, names_defined_in
 # Names that aiohttp has too, where they belong to someone else: (module, name) -> whose they are.
 NOT_AIOHTTPS: dict[tuple[str, str], str] = {
     ("_location", "_getframe"): "sys",
-    ("_plugin.hooks", "_fixtureinfo"): "pytest",
+    ("_plugin.state", "_fixtureinfo"): "pytest",
     ("_leaks.check", "_server"): "asyncio",
     ("_leaks.creation_log", "_getframe"): "sys",
 }
